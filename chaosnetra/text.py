@@ -72,6 +72,16 @@ def were(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
+def are(count: int) -> str:
+    """`is` for one, else `are`."""
+    return "is" if count == 1 else "are"
+
+
+def not_told(count: int, what: str) -> str:
+    """That so many more are not told: 3 more probes are left out."""
+    return f"{how_many(count, f'more {what}')} {are(count)} left out"
+
+
 def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 4th …"""
     if number % 100 in (11, 12, 13):

@@ -30,6 +30,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.quantities import number, whole_number
 from chaosnetra.settings import setting_hint
+from chaosnetra.text import how_many
 
 # Both are Cloud Run's own limits. Sources: "Quotas and limits", "Task timeout".
 MOST_TASKS = 10_000
@@ -107,7 +108,11 @@ class JobClient:
         request = {"name": job.name, "etag": job.etag, "overrides": overrides}
         try:
             operation = self.connection.call(
-                "Jobs", "RunJob", request, job.name, writes=f"an execution of {count} tasks"
+                "Jobs",
+                "RunJob",
+                request,
+                job.name,
+                writes=f"an execution of {how_many(count, 'task')}",
             )
         except CloudRunUnanswered as error:
             return self._find_started(job.name, mark, error)

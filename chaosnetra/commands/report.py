@@ -85,9 +85,10 @@ def _searches(files: list[Path | None], outputs: tuple[Path, ...]) -> None:
         raise click.BadParameter(
             "searches and runs have reports of their own", param_hint="JOURNAL"
         )
-    writers = _formats(outputs, search_report)
+    known = [file for file in files if file is not None]
+    writers = _formats(outputs, lambda path: search_report(path, known))
     with exit_on({Unreadable: UNREADABLE}):
-        found = [read_search(file) for file in files if file is not None]
+        found = list(map(read_search, known))
     for path, written in writers.items():
         _write(path, written(found))
 

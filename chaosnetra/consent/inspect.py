@@ -56,6 +56,7 @@ from chaosnetra.running.local_path import DATABASE_PROXY
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
 from chaosnetra.startup.orders import measuring_groups
+from chaosnetra.text import are, how_many
 
 DATABASE_SECONDS = 10.0
 # What the Chaos Toolkit or its command line change in an experiment before it is run.
@@ -222,8 +223,9 @@ class _Inspection:
         more = max((change.after for change in changes), default=0) - state.instance_bounds[0]
         if more > 0:
             self.warnings.append(
-                f"cost: {more} more instances are billed until they are restored, also while they "
-                f"serve nothing: up to {more * self.session.guard.seconds:g} instance-seconds"
+                f"cost: {how_many(more, 'more instance')} {are(more)} billed until the service is "
+                f"restored, also while nothing is served: up to "
+                f"{more * self.session.guard.seconds:g} instance-seconds"
             )
         if more > 0 and state.connector:
             self.warnings.append(

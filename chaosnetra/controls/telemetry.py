@@ -41,7 +41,7 @@ from chaosnetra.controls.otlp_exporters import (
 from chaosnetra.controls.spans import SpanFacts
 from chaosnetra.processes.signals import blocked
 from chaosnetra.redaction import Redactor
-from chaosnetra.text import cut, one_line
+from chaosnetra.text import cut, how_many, one_line
 
 # How long the end of a run waits for what is not sent yet; and where nothing arrived so far.
 ENDING_SECONDS = 5.0
@@ -237,7 +237,7 @@ class Telemetry:
         is_late = [one.is_alive() for one in ends]
         total = self._added + self.left_out
         left = total - self._sent if self._has_spans else 0
-        missing = [f"{left} of {total} spans"] if left else []
+        missing = [f"{left} of {how_many(total, 'span')}"] if left else []
         if self._metrics_failed or is_late[1]:
             missing.append("metrics")
         if not missing:

@@ -25,6 +25,7 @@ from chaosnetra.postgres.staying import TOO_MANY_CONNECTIONS, VARIABLE
 from chaosnetra.processes.program import start_program
 from chaosnetra.processes.supervised import SupervisedProcess
 from chaosnetra.safety.credentials import remember, with_password
+from chaosnetra.text import how_many
 
 if TYPE_CHECKING:
     import asyncpg
@@ -157,7 +158,7 @@ def open_sessions(
     if "error" in answer:
         state = f" (SQLSTATE {answer['sqlstate']})" if answer.get("sqlstate") else ""
         raise InjectionFailed(
-            f"only {answer['opened']} of {count} sessions could be opened at "
+            f"only {answer['opened']} of {how_many(count, 'session')} could be opened at "
             f"{address.network_address}: {answer['error']}{state}"
         )
 
@@ -249,9 +250,9 @@ async def _end_at_server(address: DatabaseAddress, name: str) -> int:
 async def _end_until_none(address: DatabaseAddress, name: str, deadline: Deadline) -> int:
     async with connection(address, LIMIT_SECONDS) as opened:
         ended: int = await opened.fetchval(_END, name)
-        while left := await read_count(opened, name):
+        while await read_count(opened, name):
             if deadline.passed:
-                raise UndoFailed(f"{left} sessions {name} do not end at {address.shown}")
+                raise UndoFailed(f"sessions {name} do not end at {address.shown}")
             await asyncio.sleep(POLL_SECONDS)
             await opened.fetchval(_END, name)
         return ended

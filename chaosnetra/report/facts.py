@@ -1,7 +1,7 @@
 """What a report tells of one run: read from its journal once, then the journal can go."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -156,7 +156,7 @@ class RunFacts:
         environment: names and values for people.
         reproduction: how to run it again.
         start: of the run, as the journal says it.
-        seconds: that it took.
+        seconds: that it took, until the recovery was checked.
         profile: its name.
     """
 
@@ -234,7 +234,7 @@ def describe(journal: Journal) -> RunFacts:
             launches.append(launch)
         rules += _rules(check.output)
         machine += _machine(check)
-    timeline = connector(data)
+    timeline, spans = connector(data), list(_spans(data))
     placed = [_placed(data, fault) for fault in list(faults(data))[:MOST_FAULTS]]
 
     def faults_over(check: Check) -> list[FaultOver]:
@@ -259,7 +259,7 @@ def describe(journal: Journal) -> RunFacts:
         faults=placed,
         connector=timeline,
         connector_start=since_start(data, timeline.started) if timeline else None,
-        spans=list(_spans(data)),
+        spans=spans,
         launches=[launch for launch in launches if launch.count][:MOST_LAUNCHES],
         failed_activities=list(failed_activities(data)),
         machine=machine[:MOST_LAUNCHES],
@@ -270,7 +270,7 @@ def describe(journal: Journal) -> RunFacts:
         environment=list(_environment(journal)),
         reproduction=reproduction(journal),
         start=data["start"],
-        seconds=duration_or_none(data.get("duration")),
+        seconds=_seconds(data, spans),
         profile=one_visible_line(journal.profile, 100) if journal.profile else None,
     )
 
@@ -349,6 +349,12 @@ def _spans(data: Mapping[str, Any]) -> Iterator[Span]:
         ends = [at for run in runs if (at := since_start(data, ended(run))) is not None]
         if starts and ends and max(ends) >= min(starts):
             yield Span(stage, min(starts), max(ends), state["steady_state_met"])
+
+
+def _seconds(data: Mapping[str, Any], spans: Iterable[Span]) -> float | None:
+    """What a run took; by the core's own word it ends before its recovery is checked."""
+    seconds = duration_or_none(data.get("duration"))
+    return None if seconds is None else max(seconds, *(span.end for span in spans), 0.0)
 
 
 def _environment(journal: Journal) -> Iterator[tuple[str, str]]:

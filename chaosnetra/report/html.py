@@ -1,11 +1,10 @@
 """The HTML page: one self-contained file for one run or several."""
 
-import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -14,7 +13,16 @@ from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.report import structure_html
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.markup import Content, element, join
-from chaosnetra.report.page import contents, document, facts_list, section, table, verdict_badge
+from chaosnetra.report.page import (
+    contents,
+    document,
+    facts_list,
+    folded_section,
+    link_target,
+    section,
+    table,
+    verdict_badge,
+)
 from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part, findings, path, times, verdicts, wire
@@ -25,6 +33,7 @@ from chaosnetra.report.trend import LastRuns, TrendRun, trend_run, trends
 from chaosnetra.text import how_many
 
 ADVICE = "what-to-change"
+ALL = sys.maxsize
 
 
 class Group(NamedTuple):
@@ -35,12 +44,14 @@ class Group(NamedTuple):
         heading: of it.
         content: what stands under it.
         parts: sections in it.
+        open_parts: how many of these are seen at once; the others are folded up.
     """
 
     id_: str
     heading: str
     content: Sequence[Content]
     parts: Sequence[Part] = ()
+    open_parts: int = ALL
 
 
 class _Told(NamedTuple):
@@ -163,10 +174,11 @@ def groups(facts: RunFacts, prefix: str) -> Iterator[Group]:
         structure_html.content(told),
         list(findings.violations(facts)),
     )
-    for id_, heading, parts in (
+    for id_, heading, open_parts, parts in (
         (
             "plots",
             "Plots",
+            ALL,
             [
                 *verdicts.failure_rates(facts),
                 *times.plots(facts),
@@ -177,6 +189,7 @@ def groups(facts: RunFacts, prefix: str) -> Iterator[Group]:
         (
             "numbers",
             "Numbers",
+            1,
             [
                 verdicts.hypothesis(facts),
                 *verdicts.rules(facts.rules),
@@ -187,14 +200,14 @@ def groups(facts: RunFacts, prefix: str) -> Iterator[Group]:
         ),
     ):
         if parts:
-            yield Group(f"{prefix}{id_}", heading, (), parts)
+            yield Group(f"{prefix}{id_}", heading, (), parts, open_parts)
     printed = list(wire.outputs(facts))
     if len(printed) == 1:
         yield Group(f"{prefix}output", printed[0].heading, structure_html.content(printed[0]))
     elif printed:
         yield Group(f"{prefix}output", "Output of failed startups", (), list(map(_part, printed)))
     evidence = [path.faults(facts), *findings.environment(facts)]
-    yield Group(f"{prefix}evidence", "Evidence", (), evidence)
+    yield Group(f"{prefix}evidence", "Evidence", (), evidence, len(evidence) - 1)
 
 
 def _part(told: Section) -> Part:
@@ -202,10 +215,10 @@ def _part(told: Section) -> Part:
 
 
 def _shown(group: Group, level: int) -> Markup:
-    parts = [
-        section(heading, *content, level=level + 1, id_=f"{group.id_}-{number}")
-        for number, (heading, *content) in enumerate(group.parts, 1)
-    ]
+    parts = []
+    for number, (heading, *content) in enumerate(group.parts, 1):
+        written = section if number <= group.open_parts else folded_section
+        parts.append(written(heading, *content, level=level + 1, id_=f"{group.id_}-{number}"))
     return section(group.heading, *group.content, *parts, level=level, id_=group.id_)
 
 
@@ -232,22 +245,12 @@ def _files(facts: RunFacts, folder: Path) -> Markup:
     files = [("journal", Path(facts.path)), ("events", facts.events)]
     found = [
         element("a", name, href=target, title=one_visible_line(file, 300))
-        if (target := _target(file, folder)) is not None
+        if (target := link_target(file, folder)) is not None
         else element("span", f"{name}: {one_visible_line(file, 300)}")
         for name, file in files
         if file is not None
     ]
     return element("span", *found, class_="links")
-
-
-def _target(file: Path, folder: Path) -> str | None:
-    """A link from a folder to a file; None where no link can lead there."""
-    try:
-        relative = os.path.relpath(file.absolute(), folder.absolute())
-        target = quote(relative)
-    except (OSError, ValueError):
-        return None
-    return target if target.startswith("../") else f"./{target}"
 
 
 def _time_scale(facts: RunFacts) -> str | None:

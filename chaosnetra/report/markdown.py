@@ -18,7 +18,7 @@ from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.sections.verdicts import allowance, failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
 from chaosnetra.report.trend import LastRuns, trend_run, trends
-from chaosnetra.text import how_many, markdown
+from chaosnetra.text import how_many, markdown, not_told
 
 # A comment on a pull request holds 65,536 characters.
 LONGEST = 60_000
@@ -116,7 +116,7 @@ def _run(facts: RunFacts) -> Iterator[str]:
         )
         if len(found) > MOST_CLAIMS:
             yield ""
-            yield f"{len(found) - MOST_CLAIMS:,} more are left out."
+            yield f"{not_told(len(found) - MOST_CLAIMS, 'claim')}."
         yield ""
     yield from _facts(facts)
     yield ""
@@ -195,4 +195,4 @@ def _recommendations(found: Sequence[Recommendation]) -> Iterator[str]:
         yield f"- **{safe(one.subject)}: {safe(one.proposed)}**{now}: {safe(one.reason, 400)}"
         yield from (f"  - {safe(text, 300)}" for text in one.evidence[:10])
     if len(found) > MOST_RECOMMENDATIONS:
-        yield f"- {len(found) - MOST_RECOMMENDATIONS:,} more are left out"
+        yield f"- {not_told(len(found) - MOST_RECOMMENDATIONS, 'proposal')}"

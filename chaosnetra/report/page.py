@@ -5,8 +5,11 @@ A report is `document(title, *content)`; content is made with the functions here
 that is not markup is escaped. Wide tables scroll by themselves, never the page.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -54,6 +57,13 @@ def document(title: str, *content: Content, footer: Content = None) -> str:
 def section(heading: Content, *content: Content, level: int = 2, id_: str | None = None) -> Markup:
     """A part with a heading; `level` is that of the heading, 2 to 6."""
     return element("section", element(f"h{level}", heading), *content, id=id_)
+
+
+def folded_section(
+    heading: Content, *content: Content, level: int = 2, id_: str | None = None
+) -> Markup:
+    """A part of which only the heading is seen until somebody opens it; see `section`."""
+    return element("section", details(element(f"h{level}", heading), *content), id=id_)
 
 
 def contents(listed: Iterable[tuple[str, Content, Sequence[tuple[str, Content]]]]) -> Markup:
@@ -122,6 +132,16 @@ def facts_list(facts: Iterable[tuple[str, Content]]) -> Markup:
 def figure(plot: Markup, caption: Content, *below: Content) -> Markup:
     """A plot with what it shows in words, and its numbers beneath."""
     return element("figure", element("figcaption", caption), plot, *below)
+
+
+def link_target(file: Path, folder: Path) -> str | None:
+    """A link from a page in a folder to a file; None where no link can lead there."""
+    try:
+        relative = os.path.relpath(file.absolute(), folder.absolute())
+        target = quote(relative)
+    except (OSError, ValueError):
+        return None
+    return target if target.startswith("../") else f"./{target}"
 
 
 def verdict_badge(outcome: str) -> Markup:

@@ -63,6 +63,15 @@ def shortened(text: object, longest: int) -> str:
     return cut(one_visible_line(text, max(longest, LONGEST)), longest)
 
 
+def without_middle(name: object, longest: int) -> str:
+    """A name that a plot on a narrow screen has room for: those of one run often begin alike."""
+    line = one_visible_line(name, max(longest, LONGEST))
+    if len(line) <= longest:
+        return line
+    end = longest // 2
+    return f"{line[: longest - end - 1]}…{line[-end:]}"
+
+
 def as_json(value: object, longest: int = 300) -> str:
     """A value of any kind, as far as it fits; a large one is not written out to be cut."""
     if isinstance(value, (dict, list)) and len(value) > longest:

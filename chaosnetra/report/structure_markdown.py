@@ -6,7 +6,7 @@ from html import escape
 
 from chaosnetra.report import structure
 from chaosnetra.report.safe_text import one_visible_line, visible
-from chaosnetra.text import markdown
+from chaosnetra.text import how_many, markdown
 
 LONGEST_CELL = 160
 LONGEST_TEXT = 2_000
@@ -100,7 +100,7 @@ def _last(lines: Sequence[str]) -> list[str]:
             break
         last.insert(0, shown)
     left_out = len(lines) - len(last)
-    return [f"({left_out:,} lines before these)", *last] if left_out else last
+    return [f"({how_many(left_out, 'line')} before these)", *last] if left_out else last
 
 
 def _cell(cell: structure.Cell, shown: Shown) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.roundtrips.start import Start
-from chaosnetra.text import one_line
+from chaosnetra.text import how_many, one_line
 from chaosnetra.wire.observation import Observation
 
 MOST_STATEMENTS = 5
@@ -48,8 +48,10 @@ def by_statement(seen: Observation, most: int | None = MOST_STATEMENTS) -> list[
     rest = max(left, seen.round_trips - sum(one.round_trips for one in shares))
     if rest > 0:
         others = seen.statement_count - len(named)
-        unread = f"{seen.unread} connections that could not be read" if seen.unread else ""
-        what = unread or (f"{others} other statements" if others > 0 else "others")
+        unread = (
+            f"{how_many(seen.unread, 'connection')} that could not be read" if seen.unread else ""
+        )
+        what = unread or (how_many(others, "other statement") if others > 0 else "others")
         shares.append(Share(what, rest))
     return shares
 
@@ -68,6 +70,6 @@ def by_phase(start: Start) -> list[Share]:
         rest = least[: len(shares) - MOST_PHASES + 1]
         shares = [one for one in shares if one not in rest]
         count = sum(one.round_trips for one in rest)
-        shares.append(Share(f"{len(rest)} other phases", count))
+        shares.append(Share(how_many(len(rest), "other phase"), count))
     outside = seen.serial_round_trips - sum(one.round_trips for one in shares)
     return [*shares, Share("outside of phases", outside)] if shares and outside > 0 else shares

@@ -13,6 +13,7 @@ from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.quantities import fraction, whole_number
+from chaosnetra.text import how_many
 from chaosnetra.tolerances import held
 
 CONDITION_KEYS = ("name", "provider", "tolerance", "window", "max_failure_rate")
@@ -56,8 +57,8 @@ class Condition:
         if len(self._failures) == 1:
             return f"{self.name}: {failed[-1]}"
         return (
-            f"{self.name}: {len(failed)} of the last {len(self._failures)} checks failed, "
-            f"the last with: {failed[-1]}"
+            f"{self.name}: {len(failed)} of the last "
+            f"{how_many(len(self._failures), 'check')} failed, the last with: {failed[-1]}"
         )
 
     def _failure_in_time(self, configuration: Configuration, secrets: Secrets) -> str | None:

@@ -14,6 +14,7 @@ from chaosnetra.running.observing import WHOLE, Shortened
 from chaosnetra.startup.report_table import select_statement
 from chaosnetra.startup.reports import MOST_REPORT_BYTES, TaskReport
 from chaosnetra.startup.tasks import Barrier
+from chaosnetra.text import are, how_many
 
 if TYPE_CHECKING:
     import asyncpg
@@ -59,7 +60,9 @@ async def read_reports(
     for line in left_out[:MOST_TOLD]:
         logger.warning(line)
     if len(left_out) > MOST_TOLD:
-        logger.warning(f"{len(left_out)} reports of {execution} are left out")
+        logger.warning(
+            f"{how_many(len(left_out), 'report')} of {execution} {are(len(left_out))} left out"
+        )
     return found
 
 

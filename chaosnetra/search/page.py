@@ -1,6 +1,7 @@
 """Reports on searches: HTML with the response curve, and Markdown."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
@@ -10,7 +11,16 @@ from markupsafe import Markup
 from chaosnetra import __version__
 from chaosnetra.errors import InvalidInput
 from chaosnetra.report.markup import Content, element
-from chaosnetra.report.page import details, document, facts_list, figure, notes, section, table
+from chaosnetra.report.page import (
+    details,
+    document,
+    facts_list,
+    figure,
+    link_target,
+    notes,
+    section,
+    table,
+)
 from chaosnetra.report.plots.frontier import Spot, Strip, frontier_plot
 from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
 from chaosnetra.report.plots.scales import Scale, seconds_text
@@ -23,19 +33,30 @@ from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.span import Span
 from chaosnetra.search.start_times import against, start_times
 from chaosnetra.search.telling import map_notes, map_rows, model_text, reasons, shown, summary
+from chaosnetra.text import how_many
 
+# Makes of the path of a trial's journal, seen from the search's folder, what leads there.
+Link = Callable[[str], Content]
 POINTS = 80
 HEADERS = ("trial", "value", "in place", "outcome", "failed", "breaks first", "seconds", "journal")
 FOOTER = f"Made by chaosnetra {__version__} from the journals of searches alone."
 
 
-def search_report(path: Path) -> Callable[[Sequence[Search]], str]:
+def search_report(path: Path, files: Sequence[Path] = ()) -> Callable[[Sequence[Search]], str]:
     """What writes a report on searches in the format that a file's ending names.
+
+    Args:
+        path: of the report.
+        files: that hold the searches: a page links the journals of trials, which lie beside them.
 
     Raises:
         InvalidInput: there is none for searches.
     """
-    formats = {".html": html_page, ".md": markdown_text}
+    links = [partial(_link, path.parent, file.parent) for file in files]
+    formats: dict[str, Callable[[Sequence[Search]], str]] = {
+        ".html": partial(html_page, links=links),
+        ".md": markdown_text,
+    }
     found = formats.get(path.suffix.lower())
     if found is None:
         raise InvalidInput(
@@ -45,28 +66,37 @@ def search_report(path: Path) -> Callable[[Sequence[Search]], str]:
     return found
 
 
-def html_page(searches: Sequence[Search]) -> str:
-    """One page on some searches."""
+def html_page(searches: Sequence[Search], links: Sequence[Link] = ()) -> str:
+    """One page on some searches; each of `links` is for the journals of one."""
     parts: list[Content] = []
-    for search in searches:
-        content = _section(search)
+    for search, link in zip(searches, links or [str] * len(searches), strict=True):
+        content = _section(search, link)
         heading = search.title or search.experiment
         parts += list(content) if len(searches) == 1 else [section(heading, *content)]
     title = searches[0].title or searches[0].experiment
     if len(searches) != 1:
-        title = f"{len(searches)} searches"
+        title = how_many(len(searches), "search", "searches")
     return document(title, *parts, footer=FOOTER)
 
 
-def _section(search: Search) -> list[Content]:
+def _link(page: Path, folder: Path, journal: str) -> Content:
+    target = link_target(folder / journal, page)
+    return journal if target is None else element("a", journal, href=target)
+
+
+def _section(search: Search, link: Link) -> list[Content]:
     conclusion = judged(search)
     rows_of_map: list[tuple[str, ...]] = []
     if isinstance(conclusion, Frontier):
         drawn = map_of(search, conclusion)
+        shows = (
+            "Where the steady state holds, and where it is violated; between them nothing is known."
+        )
         first, *rest = map_notes(search, conclusion)
         rows_of_map = map_rows(search, conclusion)
     else:
         drawn = response_plot(curve_of(search, conclusion))
+        shows = f"Share of attempts that fail, by {search.key}."
         first, *rest = summary(search, conclusion).splitlines()
     second = search.second
     rows = [
@@ -78,7 +108,7 @@ def _section(search: Search) -> list[Content]:
             f"{trial.failures} of {trial.attempts}" if trial.counts else "",
             trial.breaks_first or ("" if trial.counts else trial.line),
             f"{trial.seconds:.1f}",
-            trial.journal,
+            link(trial.journal) if trial.journal else None,
         )
         for trial in search.trials
     ]
@@ -101,10 +131,10 @@ def _section(search: Search) -> list[Content]:
     ]
     return [
         element("div", element("p", element("strong", first)), class_="verdict"),
-        figure(drawn, "", notes(map(str.strip, rest))),
+        figure(drawn, shows, notes(map(str.strip, rest))),
         *([table(rows_of_map[0], rows_of_map[1:], "The map")] if rows_of_map else []),
         details(
-            "The trial" if len(rows) == 1 else f"The {len(rows):,} trials",
+            how_many(len(rows), "trial"),
             table(HEADERS if second is None else _map_headers(search, second), rows, "Trials"),
         ),
         *_start_times(search),
@@ -132,7 +162,9 @@ def _start_times(search: Search) -> list[Content]:
     return [
         section(
             "What a start takes",
-            figure(start_times_plot(times), model_text(search)),
+            figure(
+                start_times_plot(times), f"Time until ready, by {search.key}: {model_text(search)}."
+            ),
             table(headers, rows, "The model against startups that were ready"),
         )
     ]

@@ -159,7 +159,7 @@ def _or_unknown(value: float | None) -> str:
 
 def percent(share: float) -> str:
     """A share of a map."""
-    return f"{100 * share:.0f} %"
+    return f"{share:.0%}"
 
 
 def _independent(search: Search) -> str:
@@ -235,11 +235,11 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
     yield answer(search, conclusion)
     if conclusion.level != conclusion.level_95:
         yield (
-            f"  there a trial is violated with 50 %, when {100 * conclusion.level:.0f} % of its "
+            f"  there a trial is violated with 50%, when {conclusion.level:.0%} of its "
             "attempts fail"
         )
     if conclusion.point_95 is not None and conclusion.level != conclusion.level_95:
-        yield f"  with 95 %: {interval(conclusion.point_95)}"
+        yield f"  with 95%: {interval(conclusion.point_95)}"
     if search.operating_point is not None:
         how = "measured here" if search.operating_point_measured else "given"
         today = f"  today, without the fault: {shown(search.operating_point)} ({how})"

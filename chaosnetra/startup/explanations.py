@@ -6,6 +6,7 @@ from typing import Any
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
 from chaosnetra.startup.summary import first_failure
 from chaosnetra.startup.uncounted import Uncounted, uncounted_result
+from chaosnetra.text import how_many
 
 
 def judge_explanations(
@@ -43,7 +44,7 @@ def judge_explanations(
     others = len(outcomes) - counts["ready"]
     silent = sum(outcome.status is not Status.READY for outcome, _ in lacking)
     observed = [f"{counts['ready']} of {len(outcomes)} ready"]
-    observed += [f"{others - silent} of the {others} others said why"] if others else []
+    observed += [f"{others - silent} of the {how_many(others, 'other')} said why"] if others else []
     observed += [f"not told apart: {', '.join(confused)}"] if confused else []
     observed += [f"{uncounted.more}"] if uncounted else []
     first, lacks = lacking[0] if lacking else (None, [])

@@ -12,6 +12,7 @@ from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.readiness import Check, Readiness
+from chaosnetra.text import how_many
 
 # Who says the same so often tries for ever.
 TIMES_OF_A_LOOP = 3
@@ -225,7 +226,7 @@ class Observed:
         if found is not None and (found.is_named or not on_exit):
             tries = found.times >= TIMES_OF_A_LOOP
             how = "it tries for ever" if tries else "it did not end by itself"
-            times = f" {found.times} times" if tries else ""
+            times = f" {how_many(found.times, 'time')}" if tries else ""
             return f"not ready: {how}, and said{times}: {found.error.text}"
         if on_exit:
             return "still running; a service that keeps running needs the setting readiness"

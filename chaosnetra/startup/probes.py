@@ -11,6 +11,7 @@ from chaosnetra.running.measuring import failure_bound
 from chaosnetra.running.session import Session
 from chaosnetra.startup.explanations import judge_explanations
 from chaosnetra.startup.summary import summarize
+from chaosnetra.text import how_many
 
 __all__ = ["budgets_suffice", "failures_are_explained", "startups_succeed"]
 
@@ -162,7 +163,7 @@ def budgets_suffice(
     return {
         "held": not failing,
         "expected": "every budget of the profile suffices",
-        "observed": f"{len(findings) - len(failing)} of {len(findings)} rules hold",
+        "observed": f"{len(findings) - len(failing)} of {how_many(len(findings), 'rule')} hold",
         "budget": failing[0].budget if failing else None,
         "budget_seconds": failing[0].has_seconds if failing else None,
         "error": "; ".join(finding.line for finding in failing) or None,

@@ -192,7 +192,7 @@ def _rests_on(answer: Answer) -> Iterator[str]:
             f"{error.success_share:.0%} of the share that is ready"
         )
     for one in answer.predictions:
-        slots = "" if one.slots is None else f", {one.slots:,} slots"
+        slots = "" if one.slots is None else f", {how_many(one.slots, 'slot')}"
         latency = f", {1000 * one.latency_seconds:.0f} ms more" if one.latency_seconds else ""
         times = " and ".join(
             f"{said:.3g} s (measured {was:.3g} s)"
@@ -200,7 +200,7 @@ def _rests_on(answer: Answer) -> Iterator[str]:
         )
         yield (
             f"- {markdown(one.where)}, {how_many(one.count, 'startup')}{slots}{latency}: half and "
-            f"90 % ready within {times or 'no time'}; {one.predicted_success:.0%} ready "
+            f"90% ready within {times or 'no time'}; {one.predicted_success:.0%} ready "
             f"(measured {one.measured_success:.0%})"
         )
     for line in answer.measured.passed_over:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chaosnetra.text import how_many, were
 from chaosnetra.whatif.asking import Question
 from chaosnetra.whatif.calibration import Calibration, database_was_full
 from chaosnetra.whatif.error import ModelError
@@ -59,7 +60,8 @@ def _of_numbers(
     most = max(launch.count for launch in measured.launches)
     if question.instances > most:
         yield Untested(
-            f"{question.instances:,} instances: at most {most:,} started at once in the journals",
+            f"{how_many(question.instances, 'instance')}: at most {most:,} started at once in the "
+            "journals",
             f"a run with a larger CHAOSNETRA_COUNT than {most}",
         )
     latency = max(one.latency_seconds for one in measured.launches if one.is_known)
@@ -102,8 +104,9 @@ def _of_resources(
     seen = most * max(course.most_at_once for course in calibration.courses)
     if sessions.most > seen:
         yield Untested(
-            f"a database that answers {sessions.most:,} connections as soon as one, and no lock "
-            f"that startups take in turn: at most about {seen:,} were open at once in the journals",
+            f"a database that answers {how_many(sessions.most, 'connection')} as soon as one, and "
+            f"no lock that startups take in turn: at most about {how_many(seen, 'connection')} "
+            f"{were(seen)} open at once in the journals",
             f"a run with a larger CHAOSNETRA_COUNT than {most}",
         )
     at_once = max(course.most_at_once for course in calibration.courses)

@@ -12,7 +12,7 @@ from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit, is_same_count
-from chaosnetra.text import cut
+from chaosnetra.text import cut, how_many
 from chaosnetra.wire.observation import Connection, Encryption, Observation
 
 AREA = "service"
@@ -77,9 +77,9 @@ def figures(seen: ObservedStartups) -> Iterator[str]:
     typical = seen.typical
     if typical is not None and typical.unread:
         yield (
-            f"{typical.unread} of its {typical.connection_count} connections could not be read "
-            "(encrypted, or not PostgreSQL's protocol): statements are not known, and a round trip "
-            "there is a turn of direction"
+            f"{typical.unread} of its {how_many(typical.connection_count, 'connection')} could not "
+            "be read (encrypted, or not PostgreSQL's protocol): statements are not known, and a "
+            "round trip there is a turn of direction"
         )
     prediction = seen.prediction
     if prediction is not None:
@@ -152,7 +152,8 @@ def _repeated_blocks(seen: Observation) -> Iterator[Saving]:
         if len(block) > 1 and times >= LEAST_IN_A_ROW and trips > 0:
             yield Saving(
                 f"the statements {cut(text, LONGEST_STATEMENT)}",
-                f"executed {times} times in a row, in {times * trips} round trips",
+                f"executed {how_many(times, 'time')} in a row, "
+                f"in {how_many(times * trips, 'round trip')}",
                 "one statement for all of them (a list of keys, a join, many rows), or at least "
                 "one connection of the pool for all",
                 (times - 1) * trips,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chaosnetra.evidence.verdict.verdict import Outcome
+from chaosnetra.text import how_many, were
 
 KEPT = "kept within every budget, pool and connector measured"
 _NOT_SEEN = (
@@ -65,8 +66,8 @@ class Learned:
         for kind, text in _UNKNOWN.items():
             count = self.counts[kind]
             if count and not (explained and kind in _EXPLAINED):
-                runs = "1 run was" if count == 1 else f"{count} runs were"
+                runs = f"{how_many(count, 'run')} {were(count)}"
                 if kind[0] is Outcome.HELD:
-                    runs = "1 run" if count == 1 else f"{count} runs"
+                    runs = how_many(count, "run")
                 its, journal = ("its", "journal has") if count == 1 else ("their", "journals have")
                 yield f"{runs} {text.format(its=its, journal=journal)}"

@@ -19,7 +19,7 @@ from chaosnetra.evidence.journal.steps import StartupStep
 from chaosnetra.evidence.journal.timeline import connector, faults
 from chaosnetra.evidence.journal.values import objects, seconds_or_none, text_or_none
 from chaosnetra.quantities import finite_or_none
-from chaosnetra.text import how_many
+from chaosnetra.text import how_many, were
 
 # What an effect of this kind adds, it adds to every round trip; of any other kind, to statements.
 PER_ROUND_TRIP = "added_latency_ms"
@@ -100,7 +100,7 @@ def _of_connections(run: Run) -> Iterator[Sample]:
         # Whoever found every slot of the connector taken waited for one: no budget mends that.
         counted = waited[queued:] if queued else waited
         left_out = len(waited) - len(counted)
-        how = f"{probe}: until {len(seconds)} connections were answered"
+        how = f"{probe}: until {how_many(len(seconds), 'connection')} {were(len(seconds))} answered"
         if left_out:
             how += f" ({left_out} more found the connector full, and count there)"
         yield from _sample(run, AROUND_A_CONNECTION, seconds, counted, demanded[probe], how)
@@ -222,7 +222,7 @@ def _need(
         # The one that it waited for counts as a whole: nobody knows how far it was.
         estimate = spent + left * added.to_statement + (normal or 0.0)
         more = f"{1000 * run.full(added.to_statement):.3g} ms more each"
-        how = f"{left} statements still to be answered, {more}"
+        how = f"{how_many(left, 'statement')} still to be answered, {more}"
         return _Need(estimate, False, f"estimated from {how}")
     if step.answered and step.connected is not None:
         estimate = spent + left * (spent - step.connected) / step.answered

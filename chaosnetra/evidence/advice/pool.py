@@ -12,6 +12,7 @@ from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import count_or_none, objects, seconds_or_none
 from chaosnetra.evidence.statistics.quantiles import quantile
 from chaosnetra.evidence.statistics.rates import CONFIDENCE
+from chaosnetra.text import how_many, were
 
 AREA = "pool"
 HELD = "connections held"
@@ -85,8 +86,8 @@ class PoolAdvisor:
             return
         found = (
             f"{tight.run}: {tight.instances} instances hold {tight.held} of {tight.free} slots "
-            f"that the service may take; of {tight.others} connections more {tight.refused} were "
-            f"refused (SQLSTATE {NO_SLOT})"
+            f"that the service may take; of {how_many(tight.others, 'connection')} more "
+            f"{tight.refused} {were(tight.refused)} refused (SQLSTATE {NO_SLOT})"
         )
         evidence = [found]
         most = self.ran.figure("cloud_run", "maximum_instances")
@@ -114,7 +115,8 @@ class PoolAdvisor:
             "pool.size and pool.max_overflow",
             current,
             f"size {new_size}, max_overflow {each - new_size}",
-            f"{tight.instances} pools of {each} and {tight.others} connections of others fit "
+            f"{how_many(tight.instances, 'pool')} of {each} and "
+            f"{how_many(tight.others, 'connection')} of others fit "
             f"into {tight.free} slots with {HEADROOM:.0%} to spare",
             tuple(evidence),
             tight.check,
@@ -163,7 +165,7 @@ def _waits(run: Run) -> Iterator[_Wait]:
             found = quantile(done, SHARE, confidence=2 * CONFIDENCE - 1)
             longest = found.high if found.high is not None else max(done)
             line = (
-                f"{where}: the {len(done)} checkouts that did not wait kept their connection "
+                f"{where}: {how_many(len(done), 'checkout')} that did not wait kept the connection "
                 f"until {shown(longest)} after the start; {timed_out} that waited timed out in "
                 "the pool"
             )

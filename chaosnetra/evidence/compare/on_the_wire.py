@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from chaosnetra.evidence.advice.runs import shown
-from chaosnetra.text import cut, how_many, were
+from chaosnetra.text import are, cut, how_many, were
 from chaosnetra.wire.observation import Observation
 
 MOST_STATEMENTS = 5
@@ -110,7 +110,7 @@ class WireChange:
                 more = len(texts) - MOST_STATEMENTS
                 listed = "; ".join(cut(text, LONGEST_STATEMENT) for text in texts[:MOST_STATEMENTS])
                 left_out = f"; and {more} more" if more > 0 else ""
-                count = "1 statement is" if len(texts) == 1 else f"{len(texts)} statements are"
+                count = f"{how_many(len(texts), 'statement')} {are(len(texts))}"
                 yield f"on the wire {self.when}: {count} {how}: {listed}{left_out}"
 
 

@@ -11,6 +11,7 @@ from chaosnetra.evidence.journal.samples import attempts
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import count_or_none
 from chaosnetra.evidence.verdict.activities import is_ours
+from chaosnetra.text import how_many, were
 
 # PostgreSQL's admin_shutdown: "terminating connection due to administrator command".
 ADMINISTRATOR_COMMAND = "57P01"
@@ -47,7 +48,7 @@ def _of_attempts(journal: Mapping[str, Any]) -> int:
 
 
 def _sentence(count: int, what: str) -> str:
-    sessions = "1 session was" if count == 1 else f"{count} sessions were"
+    sessions = f"{how_many(count, 'session')} {were(count)}"
     return (
         f"{sessions} ended by an administrator's command while {what}, which neither the "
         "experiment nor a fault of it did, so nobody knows what else they failed for"

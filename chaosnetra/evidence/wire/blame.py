@@ -22,7 +22,7 @@ from chaosnetra.evidence.wire.limits import (
     without_need,
 )
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
-from chaosnetra.text import cut
+from chaosnetra.text import cut, how_many
 from chaosnetra.wire.observation import (
     MOST_WAITS,
     SAME_MOMENT_SECONDS,
@@ -243,7 +243,7 @@ def _answered_with(seen: Observation, error: ServerError) -> str:
     with_what = f"SQLSTATE {error.sqlstate}{message}"
     if error.statement is not None:
         text = f"the server answered {cut(error.statement, LONGEST_STATEMENT)} with {with_what}"
-        return text if error.times == 1 else f"{text}, {error.times} times"
+        return text if error.times == 1 else f"{text}, {how_many(error.times, 'time')}"
     ended = sum(one.sqlstate == error.sqlstate for one in seen.connections)
     return f"the server ended {_of_all(max(ended, 1), seen)} with {with_what}"
 
@@ -296,7 +296,7 @@ def _of_all(count: int, seen: Observation) -> str:
         return "its only connection"
     if count >= tried:
         return "both of its connections" if count == 2 else f"all {count} of its connections"
-    return f"{count} of its {tried} connections"
+    return f"{count} of its {how_many(tried, 'connection')}"
 
 
 def _tried(seen: Observation) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chaosnetra.gameday.people.interface import Panel
+from chaosnetra.text import how_many
 
 KEYS = "o observe  d decision  f follow-up  u surprise  p pause  s skip  a abort  ? help"
 HELP = (
@@ -58,6 +59,6 @@ def _startups(ready: int, failed: int) -> str:
 
 
 def _budgets(budgets: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} expired {count} times" for name, count in budgets.items()) or (
-        "none expired"
-    )
+    return ", ".join(
+        f"{name} expired {how_many(count, 'time')}" for name, count in budgets.items()
+    ) or ("none expired")

@@ -24,7 +24,7 @@ from chaosnetra.gameday.record.record import Record
 from chaosnetra.lint.check import lint_document
 from chaosnetra.lint.modules import Modules
 from chaosnetra.settings import Settings
-from chaosnetra.text import one_line
+from chaosnetra.text import how_many, one_line
 
 ANSWER_SECONDS = 5.0
 
@@ -170,7 +170,11 @@ def check_day(path: Path, *, rehearsal: bool) -> Iterator[Checked]:
         yield from (Checked(False, finding.text) for finding in findings)
         return
     acting = day.acting(rehearsal=rehearsal)
-    yield Checked(True, f"{path}: {len(day.steps)} steps, {len(day.people)} people")
+    yield Checked(
+        True,
+        f"{path}: {how_many(len(day.steps), 'step')}, "
+        f"{how_many(len(day.people), 'person', 'people')}",
+    )
     yield from preflight(acting, read_document(path, any_encoding=True))
     yield _criteria(acting, rehearsal=rehearsal)
 

@@ -20,6 +20,7 @@ from chaosnetra.report.plots.frame import (
     x_axis,
 )
 from chaosnetra.report.plots.scales import Scale
+from chaosnetra.text import how_many
 
 ROW, NAMES, LANE = 16, 6, 24
 # Names of runs lie in so many rows, so that neighbours do not hide each other.
@@ -62,7 +63,9 @@ def timeline_plot(
         y += LANE + NUMBER * max(lines)
     bottom = y
     description = (
-        f"{len(attempts)} runs, {len(names)} kinds of faults and {len(notes)} notes from "
+        f"{how_many(len(attempts), 'run')}, "
+        f"{how_many(len(names), 'kind of fault', 'kinds of faults')} and "
+        f"{how_many(len(notes), 'note')} from "
         f"{clock(begin)} to {clock(end)}"
     )
     drawn = plot(

@@ -55,7 +55,7 @@ def distribution(
         as_bars = as_bars or bars
         counts = _count(times, words)
         described.append(f"{stage.when}: {', '.join(counts)}")
-        parts.append(frame.text("0%", y + 14, stage.when, class_="head"))
+        parts.append(frame.head(stage.when, y + 14))
         y += HEAD
         for told in _lines(counts):
             parts.append(frame.text("0%", y + 8, told, class_="quiet small"))

@@ -10,8 +10,10 @@ from markupsafe import Markup
 
 from chaosnetra.report.markup import Content, element, join
 from chaosnetra.report.plots.scales import Scale, seconds_text
+from chaosnetra.report.safe_text import without_middle
 
 AXIS_HEIGHT = 22
+LONGEST_HEAD = 42  # characters, which a telephone has room for
 _MARKS = {
     "ready": element("circle", r="4", class_="ready"),
     "failed": element("path", d="M-4-4L4 4M-4 4L4-4", class_="failed"),
@@ -54,6 +56,11 @@ def text(
 ) -> Markup:
     """Text; `x` in per cent or pixels, `y` of its base line, anchor start, middle or end."""
     return element("text", content, x=x, y=f"{y:g}", text_anchor=anchor, class_=class_)
+
+
+def head(name: str, y: float) -> Markup:
+    """The name of a part of the plot, at its left; a long one is cut in the middle."""
+    return text("0%", y, without_middle(name, LONGEST_HEAD), class_="head")
 
 
 def line(x1: str, y1: float, x2: str, y2: float, class_: str) -> Markup:

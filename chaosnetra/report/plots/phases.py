@@ -12,6 +12,7 @@ from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
 from chaosnetra.report.safe_text import one_visible_line, shortened, visible
 from chaosnetra.report.series import TIMED_OUT, Asked
+from chaosnetra.text import how_many
 
 ROW, GAP, HEAD, LABEL = 16, 4, 24, 14
 # Below its row each budget has a line, over the work that it bounds.
@@ -102,7 +103,7 @@ def waterfall(
         parts.append(part)
     parts += [frame.upright(across, limit, 0, y, "budget") for limit in close]
     description = "; ".join(
-        f"{stage.when}: {len(found)} rows, the slowest "
+        f"{stage.when}: {how_many(len(found), 'row')}, the slowest "
         f"{seconds_text(max(startup.seconds for _, startup in found))}"
         for stage, found in rows.items()
     )
@@ -162,7 +163,7 @@ def _stage(
     across: Scale,
     y: float,
 ) -> tuple[Markup, float]:
-    parts: list[Markup | None] = [frame.text("0%", y + 14, stage.when, class_="head")]
+    parts: list[Markup | None] = [frame.head(stage.when, y + 14)]
     y += HEAD
     labels = _labels([startup for _, startup in found], budgets)
     labels_top = y

@@ -8,7 +8,7 @@ from chaosnetra.report.claims import Claim
 from chaosnetra.report.markup import join
 from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, share_text
-from chaosnetra.report.safe_text import one_visible_line, shortened
+from chaosnetra.report.safe_text import shortened, without_middle
 
 ROW = 42
 MOST_ROWS = 30
@@ -45,7 +45,7 @@ def rates(claims: Sequence[Claim]) -> Markup:
 
 
 def _row(claim: Claim, across: Scale, y: float) -> Markup:
-    name = f"{_shortened(claim.probe)}, {claim.stage.when}"
+    name = f"{without_middle(claim.probe, LONGEST_NAME)}, {claim.stage.when}"
     parts = [frame.text("0%", y + 12, name)]
     middle = y + 28
     interval, rate = claim.wilson, claim.rate
@@ -59,12 +59,3 @@ def _row(claim: Claim, across: Scale, y: float) -> Markup:
     if claim.limit is not None:
         parts.append(frame.upright(across, claim.limit, middle - 11, middle + 9, "expired"))
     return join(parts)
-
-
-def _shortened(name: str) -> str:
-    """A name that a narrow screen has room for: those of one experiment often begin alike."""
-    line = one_visible_line(name, LONGEST_NAME * 10)
-    if len(line) <= LONGEST_NAME:
-        return line
-    end = LONGEST_NAME // 2
-    return f"{line[: LONGEST_NAME - end - 1]}…{line[-end:]}"

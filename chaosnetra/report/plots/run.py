@@ -12,6 +12,7 @@ from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, number_text
 from chaosnetra.report.plots.timeline import STRIP, check_signs, checks_strip, fault_boxes
 from chaosnetra.report.safe_text import shortened
+from chaosnetra.text import how_many
 
 HEAD, FAULT, GAP = 16, 12, 8
 # Of each launch so many startups are drawn, evenly by rank, each so high.
@@ -68,8 +69,9 @@ def run_plot(facts: RunFacts) -> Markup | None:
     bad = sum(len(launch.bad) + len(launch.late) for launch in launches)
     return frame.plot(
         "The whole run",
-        f"{len(facts.spans):,} checks of the steady state, {len(faults):,} faults; of {tried:,} "
-        f"attempts {bad:,} failed or were given up",
+        f"{how_many(len(facts.spans), 'check')} of the steady state, "
+        f"{how_many(len(faults), 'fault')}; of {how_many(tried, 'attempt')} {bad:,} failed, "
+        "or took too long",
         y + frame.AXIS_HEIGHT,
         fault_boxes(faults, across, top, y),
         frame.x_axis(across, top, y, lambda value: f"{number_text(value)} s"),
@@ -98,7 +100,7 @@ def _fault_lanes(faults: Sequence[PlacedFault], across: Scale, y: float) -> tupl
         parts.append(frame.edge_label(across, first, y + height + 12, label, "small"))
         height += HEAD + FAULT
     if len(names) > MOST_FAULT_LANES:
-        left_out = f"{len(names) - MOST_FAULT_LANES:,} more faults"
+        left_out = f"{how_many(len(names) - MOST_FAULT_LANES, 'more fault')}"
         parts.append(frame.text("0%", y + height + 12, left_out, class_="quiet small"))
         height += HEAD
     return join(parts), height

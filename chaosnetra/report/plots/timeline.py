@@ -9,6 +9,7 @@ from chaosnetra.report.facts import PlacedFault, Span
 from chaosnetra.report.markup import join
 from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, number_text, scale_of
+from chaosnetra.text import how_many
 
 # A line of more points than this is not finer to the eye; peaks are kept.
 MOST_POINTS = 500
@@ -54,7 +55,10 @@ def connector_plot(
     back = fault_boxes(faults, across, top, y - GAP)
     peak = max(_values(samples, ("most_in_use", "in_use")), default=0.0)
     queue = max(_values(samples, ("most_queued", "queued")), default=0.0)
-    description = f"at most {peak:,.0f} slots taken and {queue:,.0f} clients waiting"
+    description = (
+        f"at most {how_many(round(peak), 'slot')} taken and "
+        f"{how_many(round(queue), 'client')} waiting"
+    )
     entries = [
         (frame.box_swatch("area a"), "taken or waiting (the most in each interval)"),
         (frame.line_swatch("line c"), "slots or instances there are"),

@@ -22,6 +22,7 @@ from chaosnetra.report.plots.phases import (
     swatches,
 )
 from chaosnetra.report.plots.scales import Scale, scale_of, seconds_text
+from chaosnetra.text import how_many
 from chaosnetra.wire.observation import Connection, End, Reached
 
 LANE, GAP, TOP = 14, 5, 6
@@ -203,7 +204,7 @@ def wire_waterfall(
         y += LANE + GAP
     left_out = wire.connection_count - min(most, len(wire.connections))
     if left_out > 0:
-        told = f"{left_out:,} more connections"
+        told = how_many(left_out, "more connection")
         parts.append(frame.text("0%", y + 11, told, class_="quiet small"))
         y += LANE + GAP
     back = [
@@ -215,7 +216,7 @@ def wire_waterfall(
         if across.holds(seconds):
             parts.append(frame.upright(across, seconds, 0, y, class_))
     description = (
-        f"{trips(wire.round_trips)} on {wire.connection_count:,} connections; waited "
+        f"{trips(wire.round_trips)} on {how_many(wire.connection_count, 'connection')}; waited "
         f"{seconds_text(wire.waited_seconds)} of {seconds_text(startup.seconds)}"
     )
     return frame.plot(

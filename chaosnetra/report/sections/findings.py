@@ -11,6 +11,7 @@ from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import code_block, details, error_text, facts_list, notes, quoted, table
 from chaosnetra.report.plots.scales import seconds_text
 from chaosnetra.report.sections import Part
+from chaosnetra.text import are, how_many, not_told
 
 MOST_VIOLATIONS = 20
 MOST_FAILURES = 12
@@ -22,7 +23,7 @@ def violations(facts: RunFacts) -> Iterator[Part]:
     """Each violation, then what failed and why."""
     found = facts.violations
     left_out = len(found) - MOST_VIOLATIONS
-    more = notes([f"{left_out:,} more violations are left out."] if left_out > 0 else [])
+    more = notes([f"{not_told(left_out, 'violation')}."] if left_out > 0 else [])
     none = element("p", "Nothing that the steady state claims was violated.")
     shown = map(_violation, found[:MOST_VIOLATIONS])
     yield "Violations", *(shown if found else (none,)), more
@@ -91,7 +92,7 @@ def _failures(facts: RunFacts) -> Markup:
         "What did not succeed, by what it says; also before the method and within what is allowed."
     )
     if left_out > 0:
-        caption += f" {left_out:,} rarer ones are left out."
+        caption += f" {how_many(left_out, 'rarer one')} {are(left_out)} left out."
     return table(("times", "probe", "ended", "where", "error"), rows, caption)
 
 
@@ -99,7 +100,7 @@ def recommendations(found: Sequence[Recommendation]) -> Markup:
     """What to change, each with its evidence."""
     parts = [_recommendation(one) for one in found[:MOST_RECOMMENDATIONS]]
     if len(found) > MOST_RECOMMENDATIONS:
-        parts.append(notes([f"{len(found) - MOST_RECOMMENDATIONS:,} more are left out."]))
+        parts.append(notes([f"{not_told(len(found) - MOST_RECOMMENDATIONS, 'proposal')}."]))
     return join(parts)
 
 
@@ -121,11 +122,11 @@ def _recommendation(one: Recommendation) -> Markup:
 
 
 def environment(facts: RunFacts) -> Iterator[Part]:
-    """Where and with what it ran, and how to run it again."""
+    """How to run it again, and where and with what it ran."""
     again = facts.reproduction
-    yield "Environment", facts_list(facts.environment)
     yield (
         "Run it again",
         code_block("\n".join(again.commands)),
         notes([again.remark] if again.remark else []),
     )
+    yield "Environment", facts_list(facts.environment)

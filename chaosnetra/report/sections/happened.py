@@ -11,6 +11,7 @@ from chaosnetra.report.plots.run import run_plot
 from chaosnetra.report.plots.scales import seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.structure import Content, Long, Plot, Section, Text, table
+from chaosnetra.text import not_told
 
 MOST_MOMENTS = 60
 LONGEST_TEXT = 400
@@ -36,7 +37,7 @@ def _content(facts: RunFacts) -> Iterator[Content]:
     )
     left_out = len(found) - MOST_MOMENTS
     if left_out > 0:
-        yield Text(f"{left_out:,} more are left out; what failed is told first.")
+        yield Text(f"{not_told(left_out, 'moment')}; what failed is told first.")
 
 
 def _row(moment: Moment) -> tuple[str, str, Long]:

@@ -13,6 +13,7 @@ from chaosnetra.report.plots.scales import number_text
 from chaosnetra.report.plots.timeline import connector_plot, thinned
 from chaosnetra.report.safe_text import as_json, one_visible_line
 from chaosnetra.report.sections import Part
+from chaosnetra.text import how_many
 
 MOST_ROWS = 40
 GAUGES = ("instances", "slots", "in_use", "most_in_use", "queued", "most_queued", "refused")
@@ -119,7 +120,9 @@ def _gauges(timeline: ConnectorTimeline, offset: float) -> Markup:
         )
         for sample in thinned(samples, MOST_ROWS)
     ]
-    caption = f"The most in each {each} of {len(samples):,} samples." if each > 1 else None
+    caption = (
+        f"The most in each {each} of {how_many(len(samples), 'sample')}." if each > 1 else None
+    )
     return table(("at", *(name.replace("_", " ") for name in shown)), rows, caption)
 
 

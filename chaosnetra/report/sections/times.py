@@ -16,7 +16,7 @@ from chaosnetra.report.plots.scales import number_text, seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.sections import Part
 from chaosnetra.report.series import Asked, AttemptTimes, StartupTimes
-from chaosnetra.text import how_many
+from chaosnetra.text import how_many, not_told
 
 MOST_PROBES = 8
 STARTUP_WORDS = ("ready", "failed", "timed out")
@@ -57,7 +57,7 @@ def plots(facts: RunFacts) -> Iterator[Part]:
         )
     if len(facts.attempts) > MOST_PROBES:
         left_out = len(facts.attempts) - MOST_PROBES
-        yield "More connections", notes([f"{left_out:,} more probes are left out."])
+        yield "More connections", notes([f"{not_told(left_out, 'probe')}."])
 
 
 def _phases(facts: RunFacts) -> Part:

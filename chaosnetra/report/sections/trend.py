@@ -26,7 +26,7 @@ def trend(
         most_rows: of the table, which has the last runs.
     """
     last, before = runs[-1], runs[-2]
-    caption = f"{len(runs):,} runs, the last {last.outcome.value}, the one before it "
+    caption = f"{how_many(len(runs), 'run')}, the last {last.outcome.value}, the one before it "
     caption += f"{before.outcome.value}."
     shown = runs[-most_rows:]
     headers = (

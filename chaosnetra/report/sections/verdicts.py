@@ -14,6 +14,7 @@ from chaosnetra.report.page import details, figure, met_mark, notes, quoted, tab
 from chaosnetra.report.plots.rates import MOST_ROWS, rates
 from chaosnetra.report.plots.scales import number_text, share_text
 from chaosnetra.report.sections import Part
+from chaosnetra.text import are, how_many, not_told
 
 MOST_CLAIMS = 200
 
@@ -46,7 +47,11 @@ def failure_rates(facts: RunFacts) -> Iterator[Part]:
     if counted:
         left_out = len(counted) - MOST_ROWS
         caption = "The share of trials that failed, against what is allowed."
-        caption += f" {left_out} more are in the table only." if left_out > 0 else ""
+        caption += (
+            f" {how_many(left_out, 'more claim')} {are(left_out)} in the table only."
+            if left_out > 0
+            else ""
+        )
         yield "Failure rates", figure(rates(counted), caption)
 
 
@@ -61,7 +66,7 @@ def hypothesis(facts: RunFacts) -> Part:
         "Expected and observed",
         _expected(shown) if found else None,
         _bounds(counted) if counted else None,
-        notes([f"{left_out:,} more are left out."] if left_out > 0 else none),
+        notes([f"{not_told(left_out, 'claim')}."] if left_out > 0 else none),
     )
 
 
@@ -82,7 +87,7 @@ def _expected(found: Sequence[Claim]) -> Markup:
 def _checks(claim: Claim) -> str | None:
     if claim.checks == 1:
         return None
-    return f" ({claim.checks_not_held:,} of {claim.checks:,} checks not held)"
+    return f" ({claim.checks_not_held:,} of {how_many(claim.checks, 'check')} not held)"
 
 
 def allowance(claim: Claim) -> str | None:
@@ -128,8 +133,7 @@ def _bounds(found: Sequence[Claim]) -> Markup:
         rows,
         "The observed-rate rule decides; the intervals say how sure so few trials can be.",
     )
-    return details("Rates, their intervals, and the trials that prove a claim", whole,
-                   open_=len(rows) <= 6)  # fmt: skip
+    return details("Rates, their intervals, and the trials that prove a claim", whole)
 
 
 def failure_free_trials_text(claim: Claim) -> str | None:

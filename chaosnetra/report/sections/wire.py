@@ -41,7 +41,7 @@ from chaosnetra.report.structure import (
     Text,
     table,
 )
-from chaosnetra.text import how_many
+from chaosnetra.text import are, how_many, were
 from chaosnetra.wire.observation import Encryption
 
 MOST_NUMBERS = 8
@@ -122,7 +122,10 @@ def _wire(seen: ProbeSeen, facts: RunFacts) -> Iterator[Content]:
         "those of the first.",
     )
     if seen.standings_left_out > 0:
-        yield Text(f"{seen.standings_left_out:,} more that were not ready are left out.")
+        yield Text(
+            f"{how_many(seen.standings_left_out, 'more startup')} that "
+            f"{were(seen.standings_left_out)} not ready {are(seen.standings_left_out)} left out."
+        )
     yield from _plots(seen, facts.phases, facts.limits)
 
 
@@ -169,7 +172,11 @@ def _plots(seen: ProbeSeen, phases: Sequence[str], limits: Sequence[float]) -> I
         yield Folded("Numbers: these startups", tuple(_numbers_of(shown)))
     if seen.folded:
         plots = [drawn("Startup", one, MOST_FOLDED_CONNECTIONS) for one in seen.folded]
-        rest = f"; {seen.left_out:,} others are not drawn" if seen.left_out > 0 else ""
+        rest = (
+            f"; {how_many(seen.left_out, 'other')} {are(seen.left_out)} not drawn"
+            if seen.left_out > 0
+            else ""
+        )
         summary = f"{how_many(len(plots), 'more startup')}{rest}"
         yield Folded(summary, (*plots, *_numbers_of(seen.folded)))
 

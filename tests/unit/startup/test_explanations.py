@@ -114,7 +114,7 @@ def test_another_exit_code_may_be_asked_for() -> None:
 def test_it_holds_when_each_failure_says_so_and_the_contrasts_are_told() -> None:
     result = judge_explanations([GOOD, READY], TOLD, 3)
     assert result["held"] is True
-    assert result["observed"] == "1 of 2 ready, 1 of the 1 others said why"
+    assert result["observed"] == "1 of 2 ready, 1 of the 1 other said why"
     assert (result["attempts"], result["failures"]) == (2, 0)
     assert (result["ready"], result["failed"], result["timed_out"], result["degraded"]) == (
         1,
@@ -159,7 +159,7 @@ def test_one_that_is_ready_under_a_fatal_fault_says_nothing_of_it() -> None:
     result = judge_explanations([READY, GOOD], TOLD, 3, ["black-hole"])
     assert (result["held"], result["failures"], result["ready"]) == (False, 1, 1)
     assert result["error"] == "it is ready under black-hole, where it must fail"
-    assert result["observed"] == "1 of 2 ready, 1 of the 1 others said why"
+    assert result["observed"] == "1 of 2 ready, 1 of the 1 other said why"
     assert judge_explanations([GOOD], TOLD, 3, ["black-hole"])["held"] is True
     assert judge_explanations([READY], TOLD, 3)["held"] is True
 
