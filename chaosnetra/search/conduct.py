@@ -18,16 +18,10 @@ from chaosnetra.runner.process import run_experiment
 from chaosnetra.running.baseline import WITHOUT_BASELINE
 from chaosnetra.running.run import BASELINE_FILE
 from chaosnetra.search.conclusion import End
-from chaosnetra.search.forecast import (
-    Tried,
-    forecast_of,
-    limits_of,
-    model_of,
-    own_limit_of,
-    round_trip_seconds,
-)
+from chaosnetra.search.forecast import forecast_of, limits_of, model_of, round_trip_seconds
 from chaosnetra.search.habits import habits_of
 from chaosnetra.search.judging import end_of, judged, next_values
+from chaosnetra.search.own_limits import Tried, own_limit_of
 from chaosnetra.search.placing import AROUND
 from chaosnetra.search.record import (
     FILE,

@@ -7,7 +7,7 @@ from chaosnetra.evidence.journal.samples import Startup, startups
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.round_trips import fit, ran_side_by_side
 from chaosnetra.evidence.wire.limits import attempts
-from chaosnetra.search.forecast import Tried
+from chaosnetra.search.own_limits import Tried
 from chaosnetra.search.record import Habits
 
 # Round trips may differ so much from start to start: a pool opens one more or less.

@@ -37,6 +37,8 @@ class Limit:
         spread_seconds: how far what the work takes lies from that.
         shown_under: latencies, clearly different, under which startups that were not ready showed
             it, as a limit of the service's own; 0: it is known otherwise.
+        is_near: whether the work inside was measured under a latency close to the one at which it
+            breaks, so that hardly anything has to be extrapolated.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Limit:
     round_trips: int
     spread_seconds: float = 0.0
     shown_under: int = 0
+    is_near: bool = False
 
     @property
     def is_own(self) -> bool:

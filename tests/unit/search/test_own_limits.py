@@ -10,9 +10,10 @@ import pytest
 
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.search.conclusion import End, conclude
-from chaosnetra.search.forecast import Tried, forecast_of, own_limit_of
+from chaosnetra.search.forecast import forecast_of
 from chaosnetra.search.habits import habits_of
 from chaosnetra.search.judging import end_of, next_values
+from chaosnetra.search.own_limits import Tried, own_limit_of
 from chaosnetra.search.record import Limit
 from chaosnetra.search.span import Span
 from chaosnetra.search.telling import answer
@@ -309,9 +310,13 @@ def test_startups_that_were_alone_in_their_trials_count_together(second: float) 
     assert forecast.spread == (0.1 if second == 0.4 else 0.05)
 
 
-@pytest.mark.parametrize("whole", [6.0, 12.0])
-def test_a_search_of_one_startup_a_trial_gets_there_in_few_trials(whole: float) -> None:
-    """At first it goes by the limit of the platform, far beyond the span."""
+@pytest.mark.parametrize(("whole", "most"), [(6.0, 6), (12.0, 8)])
+def test_a_search_of_one_startup_a_trial_gets_there_in_few_trials(whole: float, most: int) -> None:
+    """At first it goes by the limit of the platform, far beyond the span.
+
+    12 s are over 10 ms after an answer under the second latency that is too much, so that nothing
+    is seen to be given up there, and another one has to show the limit.
+    """
     service = Service(statements=59, whole=whole)
     span, platform = Span(5, 400), Limit("startup timeout", 240.0, 0.5, 62)
     made = search(span=span, forecast=forecast_of([platform], 1.0))
@@ -328,11 +333,29 @@ def test_a_search_of_one_startup_a_trial_gets_there_in_few_trials(whole: float) 
             made = replace(made, forecast=forecast_of([own], 1.0))
     found = conclude(made)
     assert found.end is End.PRECISE
-    assert len(trials) <= 10
+    assert len(trials) <= most
     assert found.forecast_confirmed is True
     assert found.point is not None
     assert found.point.value == pytest.approx(1000 * service.breaks_at, rel=0.1)
     assert f", {whole:g} s (TimeoutError)" in answer(made, found)
+
+
+def test_work_that_was_measured_close_to_where_it_breaks_is_known_better() -> None:
+    service = Service(statements=59, whole=6.0)
+    trials = [alone(service, 0.02), alone(service, 0.4), alone(service, 0.13)]
+    near = alone(service, 0.96 * service.breaks_at, late=0.1)
+    assert not near.violated
+    limit = own_limit_of([*trials, near])
+    assert limit is not None
+    assert limit.is_near
+    forecast = forecast_of([limit], 1.0)
+    assert forecast is not None
+    assert forecast.spread == 0.02
+    # A login tells only what was too long.
+    login = Service(login=2.0)
+    found = own_limit_of([tried(login, 0.02), tried(login, 1.0), tried(login, 0.64)])
+    assert found is not None
+    assert not found.is_near
 
 
 def test_startups_alone_whose_times_follow_from_the_latency_show_no_limit() -> None:
