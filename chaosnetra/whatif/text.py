@@ -38,7 +38,7 @@ def _in_turn(answer: Answer, turns: Turns) -> Iterator[str]:
     """Why success and times are not told, and what can be said all the same."""
     count = answer.question.instances
     statement = markdown(turns.statement)
-    told = f"Not told for {count:,} instances"
+    told = f"Not told for {how_many(count, 'instance')}"
     yield f"**{told}: startups take turns, which the model does not have**"
     yield (
         f"{statement} was answered to {turns.startups} startups at once after "

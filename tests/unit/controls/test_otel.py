@@ -242,7 +242,7 @@ def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told = telemetry.end()
     assert time.monotonic() - began < 5
     assert told is not None
-    assert told.startswith("1 of 1 spans")
+    assert told.startswith("1 of 1 span ")
     assert "did not reach http://127.0.0.1:9: [Errno" in told
 
 

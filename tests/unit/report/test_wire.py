@@ -20,6 +20,7 @@ from chaosnetra.report.formats import report_for
 from chaosnetra.report.observed import FaultOver, Seen
 from chaosnetra.report.plots.wire import axis, axis_of, lanes, wire_legend, wire_waterfall
 from chaosnetra.wire.observation import (
+    Canceled,
     Connection,
     Doing,
     Encryption,
@@ -73,6 +74,7 @@ def built(kind: type, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any
     return st.builds(kind, **fields, **rest)
 
 
+OF_TYPE[Canceled | None] = st.none() | built(Canceled)
 OBSERVATIONS = built(
     Observation,
     connections=st.lists(built(Connection), max_size=15),
