@@ -129,16 +129,17 @@ def _bandwidth(toxic: Toxic, path: DatabasePath, without: Look | None) -> Effect
     if (gap := not_comparable(now.what, usual, "rate_kb_per_second")) is not None:
         return gap
     observed = size / BYTES_PER_KB / now.number
+    own_seconds = size / (rate * BYTES_PER_KB)
+    # A limit that the path does not reach without it is not in effect, however slow it is.
+    if without:
+        is_felt = now.number - usual.number > (1 - SHARE) * own_seconds
+    else:
+        is_felt = now.number > 2 * usual.number and own_seconds > usual.number
     return Effect(
         "rate_kb_per_second",
         rate,
         round(observed, 1),
-        # A limit that the path does not reach without it is not in effect, however slow it is.
-        in_effect=(
-            observed <= rate / SHARE
-            and now.number > (usual.number / SHARE if without else 2 * usual.number)
-            and size / (rate * BYTES_PER_KB) > usual.number
-        ),
+        in_effect=observed <= rate / SHARE and is_felt,
         detail=f"{now.what}; without the limit {size / BYTES_PER_KB / usual.number:.0f}",
     )
 
