@@ -1,4 +1,4 @@
-"""What counts as the effect of a connector's throughput, on a path that is as fast as a test says."""
+"""What counts as the effect of a limit of throughput, on a path as fast as a test says."""
 
 from dataclasses import dataclass
 
