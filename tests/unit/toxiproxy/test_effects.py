@@ -31,7 +31,7 @@ class Path:
 
     def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
         wave = [(number % 5 - 2) * self.spread_ms / 2 for number in range(samples)]
-        return [(self.latency_ms + one) / 1000 for one in wave]
+        return sorted((self.latency_ms + one) / 1000 for one in wave)
 
     def first_answers(
         self, connections: int, timeout_seconds: float, *, direct: bool = False
