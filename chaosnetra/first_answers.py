@@ -4,7 +4,6 @@ Each measurement is a connection of its own: it sends a request and waits for th
 """
 
 import asyncio
-import statistics
 import struct
 import time
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from chaosnetra.addresses import Place
 from chaosnetra.errors import DatabaseUnavailable
-from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
+from chaosnetra.paths import FirstAnswer, FirstAnswerTiming, added_by_rank
 from chaosnetra.streams import open_stream
 
 # A connection that stays open so long was taken.
@@ -127,8 +126,7 @@ class AnswerPath:
             for _ in range(SAMPLES_A_ROUND_TRIP * samples):
                 for address, seconds in times.items():
                     seconds.append(await self._answer_seconds(address, timeout_seconds))
-            direct = statistics.median(times[self.direct])
-            return [seconds - direct for seconds in times[self.proxied]]
+            return added_by_rank(times[self.direct], times[self.proxied])
 
         return asyncio.run(added())
 

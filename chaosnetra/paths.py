@@ -4,6 +4,7 @@ Faults in one area (Toxiproxy) prove their effect by measuring another (PostgreS
 protocol is all that they know of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -27,6 +28,15 @@ class FirstAnswerTiming:
     seconds: float
 
 
+def added_by_rank(direct: Sequence[float], proxied: Sequence[float]) -> list[float]:
+    """What each takes more than the direct one of its rank, shortest first.
+
+    A quartile of them is the difference of the quartiles: what else the machine does, which makes
+    some longer, is not in the first one.
+    """
+    return [far - near for near, far in zip(sorted(direct), sorted(proxied), strict=True)]
+
+
 class DatabasePath(Protocol):
     """Measures the path that the system under experiment uses, and the direct one beside it.
 
@@ -35,7 +45,7 @@ class DatabasePath(Protocol):
     """
 
     def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
-        """Seconds of round trips of a query, each less the median of the direct path's."""
+        """Seconds that round trips of a query take more than directly: see `added_by_rank`."""
 
     def first_answers(
         self, connections: int, timeout_seconds: float, *, direct: bool = False

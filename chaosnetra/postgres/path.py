@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import statistics
 import struct
 import time
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.first_answers import SSL_REQUEST, first_answers
-from chaosnetra.paths import FirstAnswer, FirstAnswerTiming
+from chaosnetra.paths import FirstAnswer, FirstAnswerTiming, added_by_rank
 from chaosnetra.postgres.connect import connection
 from chaosnetra.streams import open_stream
 
@@ -64,8 +63,7 @@ class PostgresPath:
                     await opened.fetchval("SELECT 1")
                     if number:
                         seconds.append(time.perf_counter() - started)
-        usual = statistics.median(times[0])
-        return [seconds - usual for seconds in times[1]]
+        return added_by_rank(*times)
 
     async def _close_downstream(self, timeout_seconds: float) -> float:
         reader, writer = await _open(self.proxied, timeout_seconds)

@@ -6,7 +6,6 @@ one byte, send or take so many bytes, or close.
 
 import asyncio
 import socket
-import statistics
 import struct
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +14,7 @@ from typing import TypeVar
 
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.first_answers import first_answer
-from chaosnetra.paths import FirstAnswerTiming
+from chaosnetra.paths import FirstAnswerTiming, added_by_rank
 
 ORDER = struct.Struct("!cQ")
 ANSWER, SEND, TAKE, CLOSE = b"A", b"S", b"T", b"C"
@@ -47,9 +46,8 @@ class EchoPath:
 
     def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
         async def added() -> list[float]:
-            direct = statistics.median(await self._round_trips(self.direct, samples))
-            proxied = await self._round_trips(self.proxied, samples)
-            return [seconds - direct for seconds in proxied]
+            direct = await self._round_trips(self.direct, samples)
+            return added_by_rank(direct, await self._round_trips(self.proxied, samples))
 
         return self._serving(added, timeout_seconds)
 

@@ -5,7 +5,6 @@ others are on it too; else the direct path is the one without it.
 """
 
 import math
-import statistics
 from collections.abc import Callable
 
 from chaosnetra.errors import DatabaseUnavailable
@@ -45,9 +44,9 @@ def _latency_look(_: Toxic, path: DatabasePath) -> Look:
 
 def latencies(path: DatabasePath, samples: int, limit_seconds: float) -> Look:
     """Their quartiles, and the standard deviation of the second one."""
-    added = [1000 * seconds for seconds in path.added_round_trips(samples, limit_seconds)]
-    quartiles = statistics.quantiles(added, n=4, method="inclusive")
-    deviation = (quartiles[2] - quartiles[0]) / OF_QUARTILES
+    added = path.added_round_trips(samples, limit_seconds)
+    quartiles = [1000 * added[len(added) * quarter // 4] for quarter in (1, 2, 3)]
+    deviation = abs(quartiles[2] - quartiles[0]) / OF_QUARTILES
     return Look("added_latency_ms", quartiles, OF_A_MEDIAN * deviation / math.sqrt(samples))
 
 
@@ -67,9 +66,9 @@ def _latency(toxic: Toxic, path: DatabasePath, without: Look | None) -> Effect:
     samples = ROUND_TRIPS_WITH_JITTER if jitter_ms or without else ROUND_TRIPS
     if (gap := not_comparable("added_latency_ms", without, "added_latency_ms")) is not None:
         return gap
-    # Beside others the first quartile: what else the machine does makes some round trips longer,
-    # and not always as many. Jitter of its own spreads them.
-    quartile = 0 if without and not jitter_ms else 1
+    # What else the machine does makes some round trips longer, and not always as many, so that the
+    # first quartile tells; with jitter the median does.
+    quartile = 1 if jitter_ms else 0
     others_ms = without.value[quartile] if without else 0.0
     unsure_ms = DEVIATIONS * math.sqrt(2) * without.spread if without else 0.0
     limit = LIMIT_SECONDS + 10 * (expected_ms + jitter_ms + others_ms) / 1000
@@ -129,16 +128,17 @@ def _bandwidth(toxic: Toxic, path: DatabasePath, without: Look | None) -> Effect
     if (gap := not_comparable(now.what, usual, "rate_kb_per_second")) is not None:
         return gap
     observed = size / BYTES_PER_KB / now.number
+    own_seconds = size / (rate * BYTES_PER_KB)
+    # A limit that the path does not reach without it is not in effect, however slow it is.
+    if without:
+        is_felt = now.number - usual.number > (1 - SHARE) * own_seconds
+    else:
+        is_felt = now.number > 2 * usual.number and own_seconds > usual.number
     return Effect(
         "rate_kb_per_second",
         rate,
         round(observed, 1),
-        # A limit that the path does not reach without it is not in effect, however slow it is.
-        in_effect=(
-            observed <= rate / SHARE
-            and now.number > (usual.number / SHARE if without else 2 * usual.number)
-            and size / (rate * BYTES_PER_KB) > usual.number
-        ),
+        in_effect=observed <= rate / SHARE and is_felt,
         detail=f"{now.what}; without the limit {size / BYTES_PER_KB / usual.number:.0f}",
     )
 

@@ -148,7 +148,7 @@ def test_the_path_is_measured_through_the_proxy(configuration: Configuration) ->
     assert path.close_seconds("upstream", 5) < 5
     effect = add_latency(latency_ms=2000, configuration=configuration)
     assert effect is not None
-    assert min(path.added_round_trips(3, 5)) >= 0.09  # less what the direct path took
+    assert path.added_round_trips(3, 5)[0] >= 0.09  # less what the direct path took
 
 
 def test_a_proxy_that_is_down_fails_startups_at_the_database(configuration: Configuration) -> None:

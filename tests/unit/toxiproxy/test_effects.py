@@ -31,7 +31,7 @@ class Path:
 
     def added_round_trips(self, samples: int, timeout_seconds: float) -> list[float]:
         wave = [(number % 5 - 2) * self.spread_ms / 2 for number in range(samples)]
-        return [(self.latency_ms + one) / 1000 for one in wave]
+        return sorted((self.latency_ms + one) / 1000 for one in wave)
 
     def first_answers(
         self, connections: int, timeout_seconds: float, *, direct: bool = False
@@ -77,6 +77,8 @@ CLOSED = {"answer": FirstAnswer.CLOSED}
         (toxic("slow_close", delay_ms=200), Path(close=0.5), Path(close=0.7), 0.2),
         (toxic("slicer", average_size_bytes=100, delay_us=500), Path(200), Path(800), 0.6),
         (RATE, Path(200), Path(200, seconds_a_byte=1e-5), 83.3),
+        (RATE, Path(4000), Path(4000, seconds_a_byte=1e-5), 20.0),
+        (RATE, Path(seconds_a_byte=7e-6), Path(seconds_a_byte=1e-5), 100.0),
         (toxic("timeout", timeout_ms=0), Path(answer_seconds=2), Path(answer_seconds=99), "silent"),
         (toxic("timeout", timeout_ms=200), Path(**CLOSED, answer_seconds=1),
          Path(**CLOSED, answer_seconds=0.2), "closed after 0.200 s"),
