@@ -67,7 +67,7 @@ class Difference:
             text = f"{name} differs"
         else:
             before, after = (
-                " and ".join(values) or "empty" for values in (self.before, self.after)
+                " and ".join(values) or "nothing" for values in (self.before, self.after)
             )
             text = f"{name} was {before} before and {after} after"
         return f"not comparable: {text}" if self.refused else text
@@ -257,7 +257,7 @@ def _of_settings(section: Mapping[str, Any]) -> Iterator[tuple[Circumstance, str
         if key not in _NOT_TOLD
     }
     text = ", ".join(f"{key}={value}" for key, value in sorted(told.items()))
-    yield Circumstance("settings that are not by default:"), text[:LONGEST_SHOWN]
+    yield Circumstance("what was set other than by default"), text[:LONGEST_SHOWN]
 
 
 def _digest(value: Any) -> str:
