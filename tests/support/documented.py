@@ -44,7 +44,7 @@ def run_lines(
     experiments = folder / "experiments"
     if not experiments.exists():
         experiments.symlink_to(EXPERIMENTS)
-    script = "\n".join(f"{line}\necho; echo '{_MARK}'$?" for line in lines)
+    script = "\n".join(f"{line}\ncode=$?; echo; echo '{_MARK}'$code" for line in lines)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environment = {**os.environ, "PATH": path, **environment}
     try:
