@@ -485,9 +485,9 @@ def test_what_else_differs_is_told_beside_the_comparison() -> None:
     found = only(before, after)
     assert found.change is Change.STILL_HOLDS
     assert [one.line for one in found.differences] == [
-        "what was set other than by default was readiness=exit before and connector=emulator after",
         "the content of profile p differs",
         "the steady state of the experiment differs",
+        "what was set other than by default was readiness=exit before and connector=emulator after",
     ]
     assert "- the content of profile p differs" in comparison_text(compared([before], [after]))
 
