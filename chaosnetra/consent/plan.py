@@ -275,7 +275,9 @@ class ExperimentPlan:
         if self.path is None:
             return []
         whose = "each task's startup and " if self.tasks else ""
-        lines = [f"faults before the database, of {whose}this run's own connections alone:"]
+        scale = self.task_settings.get("time_scale", 1)
+        scaled = f", at time scale {scale:g}" if scale != 1 else ""
+        lines = [f"faults before the database, of {whose}this run's own connections alone{scaled}:"]
         for step in self.path.steps:
             given = ", ".join(f"{name} {_value(value)}" for name, value in step.arguments.items())
             lines.append(f"  {step.name}: {step.function} {given}".rstrip())

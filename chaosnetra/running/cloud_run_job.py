@@ -1,8 +1,10 @@
 """The Cloud Run job that the settings name, as an engine of startups."""
 
+import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import CloudRunOperationFailed
@@ -11,7 +13,9 @@ from chaosnetra.running.session import Session
 from chaosnetra.startup.tasks import Task
 
 if TYPE_CHECKING:
-    from chaosnetra.cloudrun.executions import JobState
+    from chaosnetra.cloudrun.executions import ExecutionState, JobState
+
+logger = logging.getLogger("chaostoolkit")
 
 READ_SECONDS = 30.0
 
@@ -22,6 +26,7 @@ class CloudRunJob:
 
     session: Session
     job: "JobState"
+    _logs: dict[str, str] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, session: Session, tasks: int) -> "CloudRunJob":
@@ -74,10 +79,20 @@ class CloudRunJob:
 
     def wait(self, execution: str, deadline: Deadline) -> str:
         try:
-            self.session.cloud_run.jobs.watch(execution, deadline)
+            self.session.cloud_run.jobs.watch(execution, deadline, self._tell_logs)
         except CloudRunOperationFailed as error:
             return str(error)
         return ""
+
+    def _tell_logs(self, state: "ExecutionState") -> None:
+        """Say once where they are: while the tasks run, it is of use too."""
+        if state.log_uri and state.name not in self._logs:
+            uri = urlsplit(state.log_uri)
+            self._logs[state.name] = unquote(uri.path) if uri.scheme == "file" else state.log_uri
+            logger.info(f"Output of the tasks: {self._logs[state.name]}")
+
+    def logs(self, execution: str) -> str:
+        return self._logs.get(execution, "")
 
     def tasks(self, execution: str) -> Iterable[Task]:
         return self.session.cloud_run.jobs.tasks(execution)

@@ -53,5 +53,8 @@ class Engine(Protocol):
             Interrupted: the run was interrupted.
         """
 
+    def logs(self, execution: str) -> str:
+        """Where people read what they print: a folder, or a URL; empty: that is not known."""
+
     def tasks(self, execution: str) -> Iterable[Task]:
         """How each of them stands; one that never began may be missing."""

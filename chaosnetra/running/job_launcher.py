@@ -146,8 +146,15 @@ class JobLauncher:
             began_at = asked_at if report is None else report.begun_at
             trace.learn(outcome, began_at - clock_began_at)
         has_faults = path is not None and bool(path.faults)
-        _refuse_silence(outcomes, reports, begun.execution.rpartition("/")[2], partly=has_faults)
-        launch: dict[str, Any] = {"execution": begun.execution, "barrier": barrier.to_json()}
+        logs = self.engine.logs(begun.execution)
+        _refuse_silence(
+            outcomes, reports, begun.execution.rpartition("/")[2], logs, partly=has_faults
+        )
+        launch: dict[str, Any] = {
+            "execution": begun.execution,
+            "logs": logs,
+            "barrier": barrier.to_json(),
+        }
         uncounted = None
         if path is not None and used is not None:
             counted = Counted.of(path, outcomes, reports)
@@ -250,6 +257,7 @@ def _refuse_silence(
     outcomes: Sequence[StartupOutcome],
     reports: Mapping[int, TaskReport],
     execution: str,
+    logs: str,
     *,
     partly: bool,
 ) -> None:
@@ -258,6 +266,7 @@ def _refuse_silence(
     Then nothing is known of a startup, or the job does not run what it should. `partly`: whether
     that is so of some of them counts them out, and no more.
     """
+    log = f"the task's log, in {logs}," if logs else "the task's log"
     broken = [
         outcome.error.text
         for outcome in outcomes
@@ -268,7 +277,7 @@ def _refuse_silence(
     if broken and (len(broken) == len(outcomes) or (reports and not partly)):
         raise PartUnavailable(
             f"{how_many(len(broken), 'task')} of {execution} could not launch their startup "
-            f"({broken[0]}): the task's log says why, such as another version of chaosnetra "
+            f"({broken[0]}): {log} says why, such as another version of chaosnetra "
             "in its image than here, a package that is missing, or no DATABASE_URL"
         )
     silent = {ExitReason.NOT_REPORTED, ExitReason.NOT_STARTED, ExitReason.UNCLEAN}
@@ -278,5 +287,5 @@ def _refuse_silence(
     raise PartUnavailable(
         f"no task of {execution} reported ({first}): the job's command "
         "must be `python -m chaosnetra.startup.task -- ` and the orchestrator's, and its "
-        "DATABASE_URL must lead to the database of the run; the task's log says more"
+        "DATABASE_URL must lead to the database of the run; {log} says more"
     )

@@ -1,6 +1,7 @@
 """A local Cloud Run endpoint of our own."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.processes.program import start_server
@@ -10,6 +11,8 @@ PROJECT = "local-rehearsal"
 REGION = "europe-west1"
 SERVICE = "orchestrator"
 JOB = "startups"
+# Whose Unix socket the database of a stand may have.
+CLOUD_SQL_INSTANCE = f"{PROJECT}:{REGION}:main"
 CLOUD_RUN_NAMES = ("endpoint", "url", "project", "project_number", "region", "service", "job")
 
 
@@ -34,12 +37,15 @@ class CloudRunServer(Part):
         return {name: str(getattr(self, name)) for name in CLOUD_RUN_NAMES}
 
 
-def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunServer:
+def start_cloud_run(
+    project: str = PROJECT, region: str = REGION, logs: Path | None = None
+) -> CloudRunServer:
     """Start an endpoint; the processes that it runs end with it.
 
     Args:
         project: id of its project.
         region: its region.
+        logs: folder for what the tasks of jobs print, which is emptied first; None: nowhere.
 
     Raises:
         PartUnavailable: it does not start.
@@ -50,6 +56,7 @@ def start_cloud_run(project: str = PROJECT, region: str = REGION) -> CloudRunSer
         "the local Cloud Run endpoint",
         "chaosnetra.cloudrun.emulator",
         *("--project", project, "--region", region),
+        *(("--logs", str(logs)) if logs is not None else ()),
     )
     with stopped_on_error(process):
         try:

@@ -7,23 +7,25 @@ readable by its user only, says where they are. Runs use a persistent stand when
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import psutil
 
+from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import ChaosnetraError, PartUnavailable
 from chaosnetra.processes.identity import started
 from chaosnetra.processes.program import module_command
 from chaosnetra.processes.signals import noted
 from chaosnetra.settings import SETTINGS
 from chaosnetra.settings.sources import sources_here
-from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, start_cloud_run
+from chaosnetra.stand.cloudrun import CLOUD_RUN_NAMES, CLOUD_SQL_INSTANCE, start_cloud_run
 from chaosnetra.stand.folders import state_folder
 from chaosnetra.stand.part import Part, last_line, wait_for_answer, write_private
 from chaosnetra.stand.postgres import start_postgres
@@ -35,7 +37,8 @@ from chaosnetra.stand.toxiproxy_build import begin
 STAND_FILE = "CHAOSNETRA_STAND_FILE"
 UP_SECONDS = 330.0  # the first time it may have to build Toxiproxy
 DOWN_SECONDS = 30.0
-CLOUD_RUN = "--cloud-run"
+TAKE_DOWN = "take it down first: `chaosnetra stand down`"
+CLOUD_RUN, UNIX_SOCKET = "--cloud-run", "--unix-socket"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class PersistentStand:
     cloud_run: Mapping[str, str] | None = None
     postgres_programs: str = AUTO
 
+    @property
+    def has_socket(self) -> bool:
+        """Whether its PostgreSQL is behind a Unix socket."""
+        return DatabaseAddress.parse(self.database_url).is_socket
+
     def has_programs(self, wanted: str) -> bool:
         """Whether its PostgreSQL is what the setting `postgres_programs` asks for."""
         return wanted in (AUTO, self.postgres_programs)
@@ -65,6 +73,11 @@ class PersistentStand:
 
 def state_file() -> Path:
     return state_folder() / "stand.json"
+
+
+def logs_folder() -> Path:
+    """Where what the tasks of its Cloud Run print goes; it goes with the stand."""
+    return state_folder() / "rehearsal-logs"
 
 
 def find_persistent_stand() -> PersistentStand | None:
@@ -98,11 +111,12 @@ def _is_well_formed(stand: PersistentStand) -> bool:
     )
 
 
-def keep_stand_up(*, cloud_run: bool = False) -> PersistentStand:
+def keep_stand_up(*, cloud_run: bool = False, unix_socket: bool = False) -> PersistentStand:
     """Start a stand that stays, or answer with the one that is up.
 
     Args:
         cloud_run: whether it has to have a local Cloud Run endpoint.
+        unix_socket: whether its PostgreSQL has to be behind a Unix socket.
 
     Raises:
         PartUnavailable: it did not come up; says why.
@@ -113,25 +127,31 @@ def keep_stand_up(*, cloud_run: bool = False) -> PersistentStand:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder / "stand.lock", timeout=UP_SECONDS):
-            standing = find_persistent_stand() or _start(folder, cloud_run)
+            options = [
+                *([CLOUD_RUN] if cloud_run else []),
+                *([UNIX_SOCKET] if unix_socket else []),
+            ]
+            standing = find_persistent_stand() or _start(folder, options)
     except OSError as error:  # a lock's timeout is one
         raise PartUnavailable(
             f"the folder of the stand's state, {folder}, cannot be used: {error}; "
             "set XDG_STATE_HOME to another one"
         ) from None
-    if cloud_run and standing.cloud_run is None:
-        raise PartUnavailable(
-            "the stand is up without a Cloud Run endpoint; take it down first: "
-            "`chaosnetra stand down`"
-        )
+    lacking = (
+        ("a Cloud Run endpoint", cloud_run and standing.cloud_run is None),
+        ("a Unix socket", unix_socket and not standing.has_socket),
+    )
+    for what, is_lacking in lacking:
+        if is_lacking:
+            raise PartUnavailable(f"the stand is up without {what}; {TAKE_DOWN}")
     return standing
 
 
-def _start(folder: Path, cloud_run: bool) -> PersistentStand:
+def _start(folder: Path, options: Sequence[str]) -> PersistentStand:
     log = folder / "stand.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            module_command("chaosnetra.stand.persistent", *([CLOUD_RUN] if cloud_run else [])),
+            module_command("chaosnetra.stand.persistent", *options),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -161,6 +181,7 @@ def take_stand_down() -> bool:
     if stand is None:
         with contextlib.suppress(NotADirectoryError):  # there cannot be one
             state_file().unlink(missing_ok=True)
+        shutil.rmtree(logs_folder(), ignore_errors=True)
         return False
     process = psutil.Process(stand.pid)
     process.terminate()
@@ -170,6 +191,7 @@ def take_stand_down() -> bool:
         raise PartUnavailable(
             f"the stand (process {stand.pid}) did not go down within {DOWN_SECONDS:g} s"
         ) from None
+    shutil.rmtree(logs_folder(), ignore_errors=True)
     return True
 
 
@@ -179,11 +201,14 @@ def _same_process(stand: PersistentStand) -> bool:
 
 
 @contextmanager
-def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list[Part]]]:
+def stand_up(
+    *, cloud_run: bool = False, unix_socket: bool = False
+) -> Iterator[tuple[PersistentStand, list[Part]]]:
     """A stand of this process's, by the settings of its environment and folder; gone at the end.
 
     Args:
         cloud_run: whether it has a local Cloud Run endpoint.
+        unix_socket: whether its PostgreSQL is behind a Unix socket, as Cloud SQL is there.
 
     Raises:
         InvalidInput: a setting cannot be used.
@@ -196,11 +221,15 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
     try:
         if server == "auto":
             begin()
-        postgres = start_postgres(max_connections=profile.max_connections, programs=programs)
+        postgres = start_postgres(
+            max_connections=profile.max_connections,
+            programs=programs,
+            cloud_sql_instance=CLOUD_SQL_INSTANCE if unix_socket else "",
+        )
         parts.append(postgres)
         toxiproxy = start_toxiproxy(server=server)
         parts.append(toxiproxy)
-        endpoint = start_cloud_run() if cloud_run else None
+        endpoint = start_cloud_run(logs=logs_folder()) if cloud_run else None
         parts += [endpoint] if endpoint is not None else []
         stand = PersistentStand(
             pid=os.getpid(),
@@ -220,10 +249,11 @@ def stand_up(*, cloud_run: bool = False) -> Iterator[tuple[PersistentStand, list
             part.stop()
 
 
-def _hold(cloud_run: bool) -> None:
+def _hold(options: Sequence[str]) -> None:
     """Bring the parts up, say where they are, and hold them until asked to stop."""
     stops = noted()
-    with stand_up(cloud_run=cloud_run) as (stand, parts):
+    wanted = {"cloud_run": CLOUD_RUN in options, "unix_socket": UNIX_SOCKET in options}
+    with stand_up(**wanted) as (stand, parts):
         write_private(state_file(), asdict(stand))
         try:
             # Without its file nobody could find the stand any more, nor take it down.
@@ -241,7 +271,7 @@ def _is_ours() -> bool:
 
 if __name__ == "__main__":
     try:
-        _hold(CLOUD_RUN in sys.argv[1:])
+        _hold(sys.argv[1:])
     except ChaosnetraError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from chaosnetra.addresses import DatabaseAddress
+from chaosnetra.addresses import DEFAULT_PORT, DatabaseAddress
+from chaosnetra.addresses.database_url import is_too_long, socket_path
 from chaosnetra.errors import PartUnavailable
 from chaosnetra.ports import LOOPBACK, free_port
 from chaosnetra.processes.supervised import SupervisedProcess, User
@@ -44,9 +45,12 @@ class PostgresServer(Part):
 
 
 def start_postgres(
-    label: str = "", max_connections: int = MAX_CONNECTIONS, programs: str = AUTO
+    label: str = "",
+    max_connections: int = MAX_CONNECTIONS,
+    programs: str = AUTO,
+    cloud_sql_instance: str = "",
 ) -> PostgresServer:
-    """Make a cluster with generated SCRAM passwords and serve it on 127.0.0.1.
+    """Make a cluster with generated SCRAM passwords and serve it on 127.0.0.1, or a Unix socket.
 
     The data folder is removed when the server stops, or when this process dies.
 
@@ -54,6 +58,8 @@ def start_postgres(
         label: becomes part of the folder's name.
         max_connections: connection slots, three of them reserved for the superuser.
         programs: which are started, as the setting `postgres_programs` has it.
+        cloud_sql_instance: `project:region:instance` whose Unix socket it has alone, in a folder
+            that is called as Cloud Run calls it; empty: it has none.
 
     Raises:
         PartUnavailable: there are none, or the server does not start; says why.
@@ -61,14 +67,14 @@ def start_postgres(
     user = _unprivileged_user()
     folder = find_programs(programs, as_another=user is not None)
     for _ in range(PORT_TRIES):
-        server = _try_to_start(folder, user, label, max_connections)
+        server = _try_to_start(folder, user, label, max_connections, cloud_sql_instance)
         if isinstance(server, PostgresServer):
             return server
     raise PartUnavailable(f"PostgreSQL did not start: {server}")
 
 
 def _try_to_start(
-    programs: Path, user: User | None, label: str, max_connections: int
+    programs: Path, user: User | None, label: str, max_connections: int, instance: str
 ) -> PostgresServer | str:
     """A server on a port that was free just now, or why there is none: somebody took the port.
 
@@ -79,11 +85,15 @@ def _try_to_start(
         try:
             password = secrets.token_urlsafe(24)
             password_file = _write_password(folder, password, user)
-            port = free_port()
-            process = _serve(programs, password_file, port, log, folder, user, max_connections)
+            host, port = LOOPBACK, free_port()
+            if instance:
+                host, port = _mount(folder, instance, user), DEFAULT_PORT
+            process = _serve(
+                programs, password_file, (host, port), log, folder, user, max_connections
+            )
             with stopped_on_error(process):
                 password_file.unlink()
-                admin = DatabaseAddress(LOOPBACK, port, ADMIN, password, "postgres")
+                admin = DatabaseAddress(host, port, ADMIN, password, "postgres")
                 version = _ready(admin, process)
                 if version is not None:
                     database = asyncio.run(_create_database(admin))
@@ -113,6 +123,23 @@ def _unprivileged_user() -> User | None:
     )
 
 
+def _mount(folder: Path, instance: str, user: User | None) -> str:
+    """A folder for the server's Unix socket, called as Cloud Run mounts that of an instance.
+
+    Raises:
+        PartUnavailable: its path is too long for a socket.
+    """
+    mount = folder / "cloudsql" / instance
+    if is_too_long(socket_path(str(mount), DEFAULT_PORT)):
+        raise PartUnavailable(
+            f"{mount} is too long a path for a Unix socket: set TMPDIR to a shorter one"
+        )
+    mount.mkdir(parents=True)
+    if user is not None:
+        os.chown(mount, user.uid, user.gid)
+    return str(mount)
+
+
 def _write_password(folder: Path, password: str, user: User | None) -> Path:
     """The superuser's password where initdb reads it: a file of the server's own user."""
     home = folder / "postgres"
@@ -129,7 +156,7 @@ def _write_password(folder: Path, password: str, user: User | None) -> Path:
 def _serve(
     programs: Path,
     password_file: Path,
-    port: int,
+    place: tuple[str, int],
     log: IO[bytes],
     folder: Path,
     user: User | None,
@@ -144,7 +171,10 @@ def _serve(
         f"--pwfile={password_file}",
         f"--pgdata={data}",
     ]
-    address = ["-h", LOOPBACK, "-p", str(port), "-k", ""]
+    host, port = place
+    is_socket = host.startswith("/")
+    hosts, folders = ("", host) if is_socket else (host, "")
+    address = ["-h", hosts, "-p", str(port), "-k", folders]
     options = ["-c", f"max_connections={max_connections}", *SERVER_OPTIONS]
     return SupervisedProcess(
         [*initdb, THEN, str(programs / "postgres"), "-D", str(data), *address, *options],
@@ -171,7 +201,7 @@ async def _version(admin: DatabaseAddress) -> str | None:
 
     try:
         # Short: behind a port that somebody else took nothing may ever answer.
-        connection = await asyncpg.connect(admin.url, timeout=1)
+        connection = await asyncpg.connect(admin.driver_url, timeout=1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None
     try:
@@ -185,7 +215,7 @@ async def _create_database(admin: DatabaseAddress) -> DatabaseAddress:
     import asyncpg
 
     password = secrets.token_urlsafe(24)
-    connection = await asyncpg.connect(admin.url, timeout=START_SECONDS)
+    connection = await asyncpg.connect(admin.driver_url, timeout=START_SECONDS)
     try:
         # The names are constants, and the password holds only URL-safe characters.
         await connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from chaosnetra.errors import ChaosnetraError, DatabaseUnavailable, InvalidInput, PartUnavailable
@@ -58,6 +59,7 @@ def check(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     for module, package in PACKAGES.items():
         told.tell(partial(_package, module, package))
     if not told.failed:
+        told.tell(_size)
         _look_at_path(told, arguments, environ)
     return 1 if told.failed else 0
 
@@ -129,6 +131,20 @@ def _package(module: str, package: str) -> tuple[str, bool]:
         return f"{package} {version(package)}", True
     except PackageNotFoundError:  # put there otherwise than by an installer
         return package, True
+
+
+def _size() -> tuple[str, bool]:
+    """What is there for tasks alone, in files of this image."""
+    modules = ("chaosnetra", *PACKAGES)
+    folders = [
+        folder
+        for module in modules
+        if (spec := find_spec(module)) is not None
+        for folder in spec.submodule_search_locations or ()
+    ]
+    files = [one for folder in folders for one in Path(folder).rglob("*") if one.is_file()]
+    total = sum(one.stat().st_size for one in files)
+    return f"these packages and chaosnetra itself take {total / 1e6:.0f} MB", True
 
 
 def _variables(arguments: Sequence[str], environ: Mapping[str, str]) -> "tuple[str, NamedDatabase]":

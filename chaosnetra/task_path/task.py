@@ -375,6 +375,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except Exception as error:  # noqa: BLE001 - ours, and not the orchestrator's
         say(f"chaosnetra: {MachineryFailed(error)}")
         return NOT_UNDERSTOOD
+    for line in report.outcome.output:  # of a startup that was not ready
+        say(line)
     data = redactor.data(report.to_json())
     say(json.dumps({REPORT_KEY: redactor.data(report.brief.to_json())}))
     missing = asyncio.run(task.report(json.dumps(data), lambda: bool(stopped)))

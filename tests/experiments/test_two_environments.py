@@ -1,50 +1,21 @@
 """One file, two environments: on the local stand, and against a rehearsal of Cloud Run."""
 
 import json
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ChaosRun, RunChaos
-from tests.support.repository import EXPERIMENTS
+from chaosnetra.addresses import DatabaseAddress
+from tests.support.documented import commands_of, run_lines
 
-EXPERIMENT = EXPERIMENTS / "vpc_latency.json"
-COMMAND = str(Path(sys.executable).with_name("chaosnetra"))
-STAGING = {
-    "CHAOSNETRA_ENVIRONMENT": "staging",
-    "CHAOSNETRA_TIME_SCALE": "0.1",
-    "CHAOSNETRA_JOB_HOLD_SECONDS": "0",
-    "CHAOSNETRA_BARRIER_SECONDS": "1",
-}
+# What makes the documented commands end sooner; nothing that they show depends on it.
+SOONER = {"CHAOSNETRA_JOB_HOLD_SECONDS": "0", "CHAOSNETRA_BARRIER_SECONDS": "1"}
 # What one of them has and the other cannot: how simultaneous tasks were, and what they measured.
 ONLY_STAGING = {"launch"}
-
-
-def chaosnetra(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=100)
-
-
-@pytest.fixture
-def rehearsal() -> Iterator[dict[str, str]]:
-    """A persistent stand with a local Cloud Run endpoint, as `stand up` tells of it."""
-    up = chaosnetra("stand", "up", "--cloud-run")
-    assert up.returncode == 0, up.stderr
-    yield {
-        "CHAOSNETRA_CLOUD_RUN_ENDPOINT": told(r"Cloud Run, local: ([^,]+),", up.stdout),
-        "CHAOSNETRA_ALLOW_LIST": told(r"allow-list to rehearse staging with: (.+)", up.stdout),
-    }
-    assert chaosnetra("stand", "down").returncode == 0
-
-
-def told(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
-    assert found is not None, text
-    return found[1]
+PAGE = "docs/rehearsal.md"
+STATUS = "chaosnetra stand status --database-url"
+LOGS = 'cat "$XDG_STATE_HOME"/chaosnetra/rehearsal-logs/*/task0.log'
 
 
 def shape(value: Any) -> Any:
@@ -56,42 +27,45 @@ def shape(value: Any) -> Any:
     return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else "other"
 
 
-def saved(done: ChaosRun, path: Path) -> Path:
-    assert done.journal_text is not None, done.output
-    path.write_text(done.journal_text)
-    return path
-
-
 @pytest.mark.timeout(500)
 @pytest.mark.usefixtures("nothing_left")
-def test_journals_of_both_environments_are_comparable(
-    run_chaos: RunChaos, rehearsal: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = {"CHAOSNETRA_COUNT": "2"}
-    with monkeypatch.context() as patch:
-        for name, value in {**STAGING, **rehearsal, **options}.items():
-            patch.setenv(name, value)
-        planned = chaosnetra("plan", "--format", "json", str(EXPERIMENT))
-        assert planned.returncode == 0, planned.stderr + planned.stdout
-        plan = json.loads(planned.stdout)
-        there = run_chaos(EXPERIMENT, CHAOSNETRA_CONSENT=plan["hash"])
-        older = run_chaos(
-            EXPERIMENT,
-            CHAOSNETRA_CONSENT="yes",
-            CHAOSNETRA_PROFILE="issue-1263",
-            CHAOSNETRA_COUNT="1",
-        )
-    assert there.returncode == 0, there.output
-    assert older.section["verdict"] == "violated", older.output
-    (violation,) = older.section["violations"]
+def test_journals_of_both_environments_are_comparable(tmp_path: Path) -> None:
+    *rehearsal, take_down = commands_of(PAGE, "rehearsal")
+    _, check, _ = commands_of(PAGE, "check")
+    lines = [*rehearsal, check, STATUS, LOGS, take_down]
+    done = run_lines(lines, tmp_path, SOONER, 300)
+    up, variables, _, plan, _, there, _, checked, status, logs, _ = done
+    assert [one.code for one in done] == [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], done
+    password = DatabaseAddress.parse(status.said.strip()).password
+    assert len(password) > 20
+    assert [one.line for one in done if password in one.said] == [STATUS]
+    assert [line[:4] for line in checked.said.splitlines()].count("ok  ") == 10
+    assert "no  " not in checked.said
+    assert "STARTUP FAILURE: phase 3 (database)" in logs.said, "what a startup printed"
+    assert '{"chaosnetra_startup": {"execution": "startups-' in logs.said
+    next_commands = [line.strip() for line in up.said.splitlines() if line.startswith("  ")]
+    assert next_commands[0] == variables.line
+    assert next_commands[1].startswith("CHAOSNETRA_COUNT=2 chaosnetra plan ")
+    assert all(line in there.said for line in ("HELD  ", "  fault         latency"))
+    staging, violated = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("staging", "older")
+    )
+    (violation,) = violated["chaosnetra"]["violations"]
     assert (violation["phase"], violation["budget"]) == ("database", "table_setup")
-    assert plan["tasks"] == 2
-    assert plan["path"]["variables"] == {"DATABASE_URL": "{url}"}
-    assert plan["target"]["job"]["etag"]
-    staging, staged = there.journal, saved(there, tmp_path / "staging.json")
-    here = run_chaos(EXPERIMENT, **options)
-    assert here.returncode == 0, here.output
-    local, locally = here.journal, saved(here, tmp_path / "local.json")
+    planned = staging["chaosnetra"]["plan"]
+    assert f"hash: {planned['hash']}" in plan.said
+    assert planned["tasks"] == 2
+    assert planned["path"]["variables"] == {"DATABASE_URL": "{url}"}
+    assert planned["target"]["job"]["etag"]
+    launch = staging["steady_states"]["after"]["probes"][0]["output"]["launch"]
+    assert f"Output of the tasks: {launch['logs']}\n" in there.said
+    assert launch["logs"].endswith(f"/rehearsal-logs/{launch['execution'].rpartition('/')[2]}")
+    assert not Path(launch["logs"]).exists(), "it goes with the stand"
+
+    compared_lines = commands_of(PAGE, "comparison")
+    here, compared = run_lines(compared_lines, tmp_path, {}, 100)
+    assert (here.code, compared.code) == (0, 0), (here.said, compared.said)
+    local = json.loads((tmp_path / "local.json").read_text())
 
     assert local["chaosnetra"]["environment"] == "local"
     assert staging["chaosnetra"]["environment"] == "staging"
@@ -104,7 +78,6 @@ def test_journals_of_both_environments_are_comparable(
         assert (in_effect[0]["tasks"] is None) == (journal is local)
     assert set(staging["chaosnetra"]) - set(local["chaosnetra"]) == {"plan", "cloud_run"}
     assert set(local["chaosnetra"]) <= set(staging["chaosnetra"])
-    assert staging["chaosnetra"]["plan"]["hash"] == plan["hash"]
 
     one, other = (
         journal["steady_states"]["after"]["probes"][0]["output"] for journal in (local, staging)
@@ -122,13 +95,13 @@ def test_journals_of_both_environments_are_comparable(
     actions = [journal["run"][0]["output"]["action"] for journal in (local, staging)]
     assert actions == ["chaosnetra.toxiproxy.actions.add_latency"] * 2
 
-    compared = chaosnetra("compare", "--format", "json", str(locally), str(staged))
-    assert compared.returncode == 0, compared.stderr + compared.stdout
-    (experiment,) = json.loads(compared.stdout)["experiments"]
+    in_json = f"{compared_lines[-1]} --format json"
+    (listed,) = run_lines([in_json], tmp_path, {}, 60)
+    (experiment,) = json.loads(listed.said)["experiments"]
     assert experiment["change"] == "still holds"
     told, trips = experiment["notes"][-2:]
     assert told == (
-        "the environment was local before and staging after: other machines, the same pressure"
+        "the environment was local before and a rehearsal of staging after: the same pressure"
     )
     assert trips.startswith("round trips agree: ")
     whats = [difference["what"] for difference in experiment["differences"]]

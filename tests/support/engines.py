@@ -118,6 +118,9 @@ class Processes:
             time.sleep(POLL_SECONDS)
         return ""
 
+    def logs(self, execution: str) -> str:
+        return ""
+
     def tasks(self, execution: str) -> Iterable[Ended]:
         began = time.time()
         for index, one in enumerate(self.running):

@@ -72,10 +72,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 def commands(page: Path) -> Iterator[list[str]]:
     """The words after `chaosnetra` of each call, also where it stands inside a line."""
     text = page.read_text(encoding="utf-8")
-    calls = [line for block in blocks(text, "sh", "") for line in block.splitlines()]
+    kinds = {kind for kind, _ in BLOCK.findall(text) if kind.partition(" ")[0] in ("sh", "")}
+    calls = [line for block in blocks(text, *kinds) for line in block.splitlines()]
     calls += re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
     for call in calls:
-        found = re.match(r"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:chaosnetra|chaos netra) ([a-z].*)", call)
+        found = re.match(
+            r"(?:\$ )?(?:[A-Z_]+=(?:'[^']*'|\S+) )*(?:chaosnetra|chaos netra) ([a-z].*)", call
+        )
         if found:
             yield found[1].split()
 

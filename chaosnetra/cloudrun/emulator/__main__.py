@@ -5,6 +5,7 @@ where), and ends with SIGTERM, with every process that it runs.
 """
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 @click.option("--region", required=True, help="its region")
 @click.option("--port", default=0, help="port of the control API; 0 is a free one")
 @click.option("--grpc-port", default=0, help="port of the endpoint; 0 is a free one")
+@click.option(
+    "--logs",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="folder for what the tasks of jobs print, which is emptied first",
+)
 @click.option("--operation-seconds", default=0.05, help="how long a change of a service takes")
 def main(
     project: str,
@@ -30,6 +36,7 @@ def main(
     region: str,
     port: int,
     grpc_port: int,
+    logs: Path | None,
     operation_seconds: float,
 ) -> None:
     """Serve the documented behaviour of Cloud Run's API, with local processes as tasks."""
@@ -41,7 +48,9 @@ def main(
     from chaosnetra.cloudrun.emulator.server import LocalCloudRun
 
     local = LocalCloudRun(
-        EmulatedLocation(project, region, project_number), operation_seconds=operation_seconds
+        EmulatedLocation(project, region, project_number),
+        operation_seconds=operation_seconds,
+        logs=logs,
     )
 
     def application() -> "Starlette":

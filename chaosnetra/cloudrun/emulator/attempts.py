@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.cloudrun.emulator.logs import TaskLog
 from chaosnetra.processes.supervised import start_supervisor
 from chaosnetra.processes.supervisor import AT_ONCE
 
@@ -41,6 +42,7 @@ class TaskAttempt:
         command: program and arguments.
         environment: its whole environment.
         directory: where it runs; None: here.
+        log: where what it prints goes; None: only its end is kept.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class TaskAttempt:
         command: Sequence[str],
         environment: Mapping[str, str],
         directory: Path | None = None,
+        log: Path | None = None,
     ) -> None:
         self.output = b""
+        self._log = TaskLog(log, environment) if log is not None else None
         self._stopped = False
         self._supervisor, self._status = start_supervisor(
             command,
@@ -89,6 +93,8 @@ class TaskAttempt:
                         raw += chunk
                     else:
                         self.output = (self.output + chunk)[-KEPT_OUTPUT_BYTES:]
+                        if self._log is not None:
+                            self._log.write(chunk)
             for line in raw.splitlines():
                 record = json.loads(line)
                 if record["event"] == "started" and record["error"]:
@@ -102,6 +108,8 @@ class TaskAttempt:
         finally:
             os.close(self._status)
             self._stdout.close()
+            if self._log is not None:
+                self._log.close()
             with contextlib.suppress(OSError):
                 self._stdin.close()
             self._supervisor.wait()
@@ -121,12 +129,13 @@ class TaskAttempt:
             self._stdin.close()
 
 
-def begin(container: Any, variables: Mapping[str, str]) -> TaskAttempt:
+def begin(container: Any, variables: Mapping[str, str], log: Path | None = None) -> TaskAttempt:
     """Start a container's command.
 
     Args:
         container: its message: `command`, `args`, `env`, `working_dir`.
         variables: what the platform adds to its environment.
+        log: see `TaskAttempt`.
 
     Raises:
         OSError: it cannot be started, or has no command.
@@ -139,4 +148,5 @@ def begin(container: Any, variables: Mapping[str, str]) -> TaskAttempt:
         [*container.command, *container.args],
         {**inherited, **given, **variables},
         Path(container.working_dir) if container.working_dir else None,
+        log,
     )

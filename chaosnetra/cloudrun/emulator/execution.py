@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from google.cloud import run_v2
@@ -25,10 +26,14 @@ class Execution:
     Args:
         message: the execution as the API shows it; kept up to date here.
         most_at_once: processes that this machine bears.
+        logs: folder of what its tasks print; None: it is kept nowhere.
     """
 
-    def __init__(self, message: Any, most_at_once: int) -> None:
+    def __init__(self, message: Any, most_at_once: int, logs: Path | None = None) -> None:
         self.message = message
+        self._logs = logs
+        if logs is not None:
+            message.log_uri = logs.as_uri()
         self.tasks: list[Any] = []
         self.outputs: dict[str, bytes] = {}
         self._at_once = min(message.parallelism, most_at_once)
@@ -101,6 +106,8 @@ class Execution:
         task.timeout.CopyFrom(execution.template.timeout)
         task.create_time.CopyFrom(execution.create_time)
         task.scheduled_time.GetCurrentTime()
+        if (log := self._log(task)) is not None:
+            task.log_uri = log.as_uri()
         task.reconciling = True
         set_condition(task.conditions.add(), "Completed", _State.CONDITION_PENDING)
         new_etag(task)
@@ -138,11 +145,14 @@ class Execution:
             "CLOUD_RUN_TASK_COUNT": str(self.message.task_count),
         }
         try:
-            attempt = begin(task.containers[0], variables)
+            attempt = begin(task.containers[0], variables, self._log(task))
         except OSError as error:
             return AttemptEnd(error=str(error))
         self._running[task.index] = attempt
         return attempt
+
+    def _log(self, task: Any) -> Path | None:
+        return self._logs / f"task{task.index}.log" if self._logs is not None else None
 
     def _wait(self, task: Any, attempt: TaskAttempt) -> AttemptEnd:
         timeout = task.timeout.seconds + task.timeout.nanos / 1e9

@@ -13,6 +13,7 @@ from google.cloud import run_v2
 from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.emulator.controls import NO_RULE, Rule
 from chaosnetra.cloudrun.emulator.execution import Execution
+from chaosnetra.cloudrun.emulator.logs import LogFolder
 from chaosnetra.cloudrun.emulator.resources import (
     EmulatedLocation,
     Resources,
@@ -50,13 +51,20 @@ class Jobs(Resources):
         operations: where a run becomes an operation.
         lock: held by whoever calls; taken when a task ends.
         most_at_once: processes of one execution that this machine bears.
+        logs: where what tasks print goes; None: nowhere.
     """
 
     def __init__(
-        self, location: EmulatedLocation, operations: Operations, lock: Any, most_at_once: int
+        self,
+        location: EmulatedLocation,
+        operations: Operations,
+        lock: Any,
+        most_at_once: int,
+        logs: LogFolder | None = None,
     ) -> None:
         super().__init__(location, operations, "JOB")
         self._lock = lock
+        self._logs = logs
         self._most_at_once = most_at_once
         self._executions: dict[str, Execution] = {}
 
@@ -90,7 +98,7 @@ class Jobs(Resources):
         """RunJob."""
         job = self.get(request.name)
         check_etag(job, request.etag)
-        execution = self._prepared(job, request.overrides)
+        execution = self._prepared(job, request.overrides, dry=request.validate_only)
         if request.validate_only:
             return self.operations.finished(execution.message)
         name = execution.message.name
@@ -136,8 +144,8 @@ class Jobs(Resources):
             execution.cancel()
         return self.operations.finished(execution.message)
 
-    def _prepared(self, job: Any, overrides: Any) -> Execution:
-        """An execution of a job that has not begun."""
+    def _prepared(self, job: Any, overrides: Any, *, dry: bool) -> Execution:
+        """An execution of a job that has not begun; `dry`: and does not."""
         message = run_v2.Execution.pb()()
         job_id = id_of(job.name)
         message.name = f"{job.name}/executions/{job_id}-{suffix(5)}"
@@ -164,7 +172,8 @@ class Jobs(Resources):
             container.env.extend(copies)
         if overrides.HasField("timeout"):
             message.template.timeout.CopyFrom(overrides.timeout)
-        return Execution(message, self._most_at_once)
+        logs = self._logs.of_execution(message.name) if self._logs and not dry else None
+        return Execution(message, self._most_at_once, logs)
 
     def stop(self) -> None:
         """End every process, at once. The lock is not held."""

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ from chaosnetra.cloudrun.emulator.answers import Operations, Refused
 from chaosnetra.cloudrun.emulator.controls import Deployment, Rule, Rules
 from chaosnetra.cloudrun.emulator.instances import Instances
 from chaosnetra.cloudrun.emulator.jobs import Jobs
+from chaosnetra.cloudrun.emulator.logs import LogFolder
 from chaosnetra.cloudrun.emulator.methods import Work, methods, request_of
 from chaosnetra.cloudrun.emulator.resources import EmulatedLocation, copy_of, id_of, new_etag
 from chaosnetra.cloudrun.emulator.services import Services
@@ -32,6 +34,7 @@ class LocalCloudRun:
         operation_seconds: how long a change of a service takes.
         most_at_once: processes of one execution or service that this machine bears.
         zero_is_unset: see `Services`.
+        logs: folder for what the tasks of jobs print; None: it is kept nowhere.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class LocalCloudRun:
         operation_seconds: float = OPERATION_SECONDS,
         most_at_once: int = MOST_AT_ONCE,
         zero_is_unset: bool = False,
+        logs: Path | None = None,
     ) -> None:
         self.location = location
         self.rules = Rules()
@@ -48,7 +52,8 @@ class LocalCloudRun:
         operations = Operations(location.parent)
         self.operations = operations
         self.services = Services(location, operations, operation_seconds, zero_is_unset)
-        self.jobs = Jobs(location, operations, self.lock, most_at_once)
+        folder = LogFolder(logs) if logs is not None else None
+        self.jobs = Jobs(location, operations, self.lock, most_at_once, folder)
         self.instances = Instances(lambda: self.services.all, self.lock, most_at_once)
         self.port = 0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")

@@ -258,7 +258,7 @@ def _of_settings(section: Mapping[str, Any]) -> Iterator[tuple[Circumstance, str
         if key not in _NOT_TOLD
     }
     text = ", ".join(f"{key}={value}" for key, value in sorted(told.items()))
-    yield Circumstance("what was set beside the defaults"), text[:LONGEST_SHOWN]
+    yield Circumstance("what was set other than by default"), text[:LONGEST_SHOWN]
 
 
 def _digest(value: Any) -> str:

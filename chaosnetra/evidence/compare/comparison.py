@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from chaosnetra.evidence.compare.circumstances import Difference, Kind, differences
-from chaosnetra.evidence.compare.experiment_runs import FAULT, Runs
+from chaosnetra.evidence.compare.experiment_runs import FAULT, REHEARSAL, Runs
 from chaosnetra.evidence.compare.on_the_wire import WireChange, wire_change
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
@@ -293,8 +293,10 @@ def _environments(before: Runs, after: Runs, differing: Sequence[Difference]) ->
     """A note that the runs acted in different ones, and whether with one pressure."""
     one, other = (", ".join(runs.environments) or "unknown" for runs in (before, after))
     is_another = any(each.circumstance.kind is Kind.FAULTS for each in differing)
+    on_ones_own = {*before.environments, *after.environments} <= {"local", REHEARSAL}
     return (
-        f"the environment was {one} before and {other} after: other machines, "
+        f"the environment was {one} before and {other} after: "
+        f"{'' if on_ones_own else 'other machines, '}"
         f"{'another' if is_another else 'the same'} pressure"
     )
 

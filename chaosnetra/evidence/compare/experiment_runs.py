@@ -1,6 +1,6 @@
 """The runs of each experiment before a change, or after it, taken together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -8,10 +8,13 @@ from chaosnetra.evidence.compare.circumstances import Circumstance, circumstance
 from chaosnetra.evidence.compare.on_the_wire import Seen
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import startups, trials
+from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, judge
 from chaosnetra.quantities import finite_or_none
 
 FAULT = "fault"
+# Staging against a local Cloud Run endpoint.
+REHEARSAL = "a rehearsal of staging"
 Value = TypeVar("Value")
 
 
@@ -24,7 +27,7 @@ class Runs:
         reasons: likewise.
         profiles: names of the profiles they ran with.
         time_scales: that they ran at.
-        environments: where they acted.
+        environments: where they acted: as the setting has it, or `REHEARSAL`.
         circumstances: what was run, and how; each with the values that it had.
         counts: failures and trials under the fault, by probe.
         ready_seconds: of the startups that became ready, by stage; `fault` for those under it.
@@ -50,8 +53,7 @@ class Runs:
         self.reasons.append(verdict.reason)
         _note(self.profiles, journal.profile)
         _note(self.time_scales, finite_or_none(journal.section.get("time_scale")))
-        environment = journal.section.get("environment")
-        _note(self.environments, environment if isinstance(environment, str) else None)
+        _note(self.environments, _environment(journal.section))
         for circumstance, value in circumstances(journal):
             _note(self.circumstances.setdefault(circumstance, []), value)
         if verdict.cause is Cause.MACHINE:
@@ -101,6 +103,11 @@ class Runs:
             "time_scales": self.time_scales,
             "environments": self.environments,
         }
+
+
+def _environment(section: Mapping[str, Any]) -> str | None:
+    planned = text_or_none(object_or_empty(section.get("plan")).get("environment")) or ""
+    return REHEARSAL if planned.endswith("rehearsed") else text_or_none(section.get("environment"))
 
 
 def _note(values: list[Value], value: Value | None) -> None:

@@ -51,7 +51,10 @@ class Stage:
         self.settle()
 
     def create_service_without_waiting(
-        self, container: dict[str, Any] | None = None, **scaling: Any
+        self,
+        container: dict[str, Any] | None = None,
+        service_id: str = "orchestrator",
+        **scaling: Any,
     ) -> None:
         image = {"image": "europe-docker.pkg.dev/p/r/orchestrator:1"}
         template = {
@@ -67,13 +70,15 @@ class Stage:
             description="staging",
         )
         request = run_v2.CreateServiceRequest(
-            parent=PLACE.parent, service_id="orchestrator", service=service
+            parent=PLACE.parent, service_id=service_id, service=service
         )
-        self.connection.call("Services", "CreateService", request, SERVICE)
+        name = f"{PLACE.parent}/services/{service_id}"
+        self.connection.call("Services", "CreateService", request, name)
 
-    def settle(self) -> None:
-        """Until the service is at rest."""
-        self.services.wait_until_still(SERVICE, Deadline.after(5))
+    def settle(self, service_id: str = "orchestrator") -> None:
+        """Until a service is at rest."""
+        name = f"{PLACE.parent}/services/{service_id}"
+        self.services.wait_until_still(name, Deadline.after(5))
 
     def create_job(self, *command: str, job_id: str = "startups", **task: Any) -> None:
         """A job whose tasks run a command of this machine."""

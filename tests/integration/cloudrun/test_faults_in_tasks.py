@@ -61,8 +61,9 @@ while True:
     server.accept()[0].close()
 """
 TASK = [sys.executable, "-m", "chaosnetra.startup.task", "--", sys.executable, "-c", SERVICE]
-# Somebody else's: an instance of another service, and a task of another job. Writes how long each
-# round trip to the same database took.
+# Somebody else's: an instance of the service or of another one, or a task of another job. Writes of
+# each round trip to the same database how long it took, and by which session: it has one alone, and
+# ends where that one does.
 NEIGHBOUR = """
 import asyncio, os, socket, sys, time
 import asyncpg
@@ -75,8 +76,8 @@ async def main():
     with open(f"{os.environ['SEEN']}.{os.getpid()}", "a", buffering=1) as seen:
         while not os.path.exists(os.environ["ENOUGH"]):
             began = time.monotonic()
-            await opened.execute("SELECT 1")
-            print(began, time.monotonic() - began, file=seen)
+            session = await opened.fetchval("SELECT pg_backend_pid()")
+            print(began, time.monotonic() - began, session, file=seen)
             await asyncio.sleep(0.02)
 
 asyncio.run(main())
@@ -121,12 +122,20 @@ def in_effect(session: Any) -> dict[str, Any]:
     return found
 
 
-def round_trips_ms(folder: Path, began: float, ended: float) -> list[list[float]]:
-    """Of each neighbour, in that time by the monotonic clock."""
+def round_trips_ms(
+    folder: Path, began: float, ended: float
+) -> list[tuple[list[float], list[float], set[str]]]:
+    """Of each neighbour, until a time by the monotonic clock, and from then to another one.
+
+    And the sessions that it had in all.
+    """
     seen = []
     for path in folder.glob("seen.*"):
-        lines = [line.split() for line in path.read_text().splitlines() if len(line.split()) == 2]
-        seen.append([1000 * float(took) for at, took in lines if began <= float(at) <= ended])
+        lines = [line.split() for line in path.read_text().splitlines() if len(line.split()) == 3]
+        trips = [(float(at), 1000 * float(took)) for at, took, _ in lines]
+        before = [took for at, took in trips if at < began]
+        under = [took for at, took in trips if began <= at <= ended]
+        seen.append((before, under, {session for *_, session in lines}))
     return seen
 
 
@@ -142,8 +151,10 @@ def test_each_task_has_the_fault_while_the_service_is_scaled_and_nobody_else_fee
     }
     env = [{"name": name, "value": value} for name, value in theirs.items()]
     command = [sys.executable, "-c", NEIGHBOUR]
-    stage.create_service_without_waiting({"command": command, "env": env}, min_instance_count=1)
-    stage.settle()
+    for service_id in ("orchestrator", "another-service"):
+        container = {"command": command, "env": env}
+        stage.create_service_without_waiting(container, service_id, min_instance_count=1)
+        stage.settle(service_id)
     stage.create_job(*command, job_id="neighbours", container={"env": env})
     neighbours = stage.jobs.job(f"{PLACE.parent}/jobs/neighbours")
     stage.jobs.run(neighbours, tasks=1, timeout_seconds=120, environment={})
@@ -182,10 +193,12 @@ def test_each_task_has_the_fault_while_the_service_is_scaled_and_nobody_else_fee
 
     seen = round_trips_ms(tmp_path, began, ended)
     enough.touch()
-    assert len(seen) == 3, "two instances of a service, and a task of another job"
-    for times in seen:
+    assert len(seen) == 4, "two instances of the service, one of another, a task of another job"
+    for calm, times, sessions in seen:
         assert len(times) > 20
-        assert statistics.median(times) < LATENCY_MS / 4, "a neighbour feels it"
+        felt = statistics.median(times) - statistics.median(calm or [0.0])
+        assert felt < LATENCY_MS / 4, "a neighbour feels it"
+        assert len(sessions) == 1, "a neighbour lost its session"
 
     undo = called(ours("action", "toxiproxy", "remove_toxic", name="latency"))
     relieved = relieve_pressure(local=undo, staging=undo, configuration=configuration)

@@ -116,6 +116,11 @@ def test_a_service_of_real_orchestrators_is_scaled_against_a_real_database(
 def test_a_stand_that_is_up_without_cloud_run_says_so() -> None:
     assert stand("up").returncode == 0
     assert "Cloud Run" not in stand("status").stdout
-    refused = stand("up", "--cloud-run")
-    assert refused.returncode == 1
-    assert "take it down first: `chaosnetra stand down`" in refused.stderr
+    for words, what in (
+        (("up", "--cloud-run"), "a Cloud Run endpoint"),
+        (("up", "--unix-socket"), "a Unix socket"),
+        (("status", "--variables"), "a Cloud Run endpoint"),
+    ):
+        refused = stand(*words)
+        assert refused.returncode == 1
+        assert f"the stand is up without {what}; take it down first: " in refused.stderr

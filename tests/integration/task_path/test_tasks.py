@@ -290,7 +290,7 @@ def test_a_check_in_an_image_with_the_extra_alone_says_what_a_path_costs(
     bare = {**environ, **in_image(tmp_path)}
     done = run_python("-m", "chaosnetra.startup.task", "--check", environ=bare)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert len(done.stdout.splitlines()) == 9
+    assert len(done.stdout.splitlines()) == 10
     assert all(line.startswith("ok  ") for line in done.stdout.splitlines())
     assert re.search(r"adds \d+\.\d\d ms a round trip, and has \d\d MiB", done.stdout)
     for url in environ.values():

@@ -465,6 +465,10 @@ def test_of_one_fault_in_two_environments_the_path_and_round_trips_are_told(
     lines = [one.line for one in found.differences]
     path = "the path of the startups to their database was this machine's before and each task's"
     assert f"{path} own after" in lines
+    staging["chaosnetra"]["plan"] = {"environment": "staging, rehearsed"}
+    assert only(local, staging).notes[0] == (
+        "the environment was local before and a rehearsal of staging after: the same pressure"
+    )
     staging["chaosnetra"]["time_scale"] = 1
     found = only(local, staging)
     assert found.notes[0].startswith("startup times were not compared: the time scale was")
@@ -483,7 +487,7 @@ def test_what_else_differs_is_told_beside_the_comparison() -> None:
     assert [one.line for one in found.differences] == [
         "the content of profile p differs",
         "the steady state of the experiment differs",
-        "what was set beside the defaults was readiness=exit before and connector=emulator after",
+        "what was set other than by default was readiness=exit before and connector=emulator after",
     ]
     assert "- the content of profile p differs" in comparison_text(compared([before], [after]))
 
