@@ -22,7 +22,7 @@ MOST_OF_A_PROGRAM = 200_000_000
 MOST_IN_ALL = 40_000_000
 _PASSED_OVER = {
     *("node_modules", "__pycache__", "site-packages", "dist-packages", "venv", "env", "vendor"),
-    *("tests", "test", "docs", "dist"),
+    *("tests", "test", "docs", "dist", "static"),
 }
 _SOURCES = {
     *(".py", ".js", ".mjs", ".cjs", ".ts", ".java", ".kt", ".scala", ".go", ".rb", ".rs", ".php"),

@@ -94,6 +94,15 @@ def test_the_package_of_a_python_script_is_read(tmp_path: Path) -> None:
     }
 
 
+def test_a_page_that_was_built_for_browsers_names_nothing(tmp_path: Path) -> None:
+    """As mlflow's does, in a script that has all words of a language."""
+    page = tmp_path / "js" / "build" / "static" / "js"
+    page.mkdir(parents=True)
+    (page / "6741.chunk.js").write_text("const words=['DB_NAME', 'SQL_HOST']")
+    (tmp_path / "js" / "server.js").write_text("connect(process.env.SHOP_DB_URL)")
+    assert found(tmp_path) == {"SHOP_DB_URL": "{url}"}
+
+
 def test_an_empty_folder_gets_the_usual_variables(tmp_path: Path) -> None:
     templates, named_in = guess_environment(sources_of(tmp_path, ["no-such-program"], None))
     assert tuple(templates) == USUAL
