@@ -353,7 +353,7 @@ def test_connections_that_cannot_be_read_are_told() -> None:
     seen = replace(wire.ready(), unread=1)
     under = launched_until_its_limit(wire.refused(8, 3.0), Status.TIMED_OUT)
     assert advised(under, before=ready(seen)).not_known[-1] == (
-        "experiment 't': 1 of its 1 connections could not be read (encrypted, or not PostgreSQL's "
+        "experiment 't': 1 of its 1 connection could not be read (encrypted, or not PostgreSQL's "
         "protocol): statements are not known, and a round trip there is a turn of direction"
     )
 
