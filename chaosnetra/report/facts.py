@@ -108,7 +108,9 @@ class PlacedFault:
     def name(self) -> str:
         """Its name without the run's id."""
         again = " again" if self.lets_pass_again else ""
-        return one_visible_line(without_run(self.fault.name), 120) + again
+        name = one_visible_line(without_run(self.fault.name), 120)
+        kind, _, own = name.partition(" ")  # one that has no name of its own has that of its kind
+        return (kind if kind == own else name) + again
 
     @property
     def is_in_effect(self) -> bool:

@@ -75,13 +75,11 @@ def timeline_plot(
         x_axis(across, top - NAMES, bottom, _shown),
         *parts,
     )
-    entries = [
-        (box_swatch("ready"), "run that held"),
-        (box_swatch("failed"), "violated"),
-        (box_swatch("cut"), "proves nothing"),
-        (box_swatch("fault"), "fault in place"),
-        (mark_swatch("ready"), "said, with its number below"),
-    ]
+    ran = {_BOXES.get(attempt.verdict, "cut") for attempt in attempts}
+    told = {"ready": "run that held", "failed": "violated", "cut": "proves nothing"}
+    entries = [(box_swatch(kind), words) for kind, words in told.items() if kind in ran]
+    entries += [(box_swatch("fault"), "fault in place")] if names else []
+    entries += [(mark_swatch("ready"), "said, with its number")] if notes else []
     return Markup("").join([legend(entries), drawn])
 
 

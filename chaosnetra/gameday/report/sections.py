@@ -10,6 +10,7 @@ from chaosnetra.gameday.report.happened import Happened, Note, StepAttempt
 from chaosnetra.gameday.report.verdicts import against, stopped_text, verdict_line
 from chaosnetra.report.structure import Cell, Content, Link, Section, Verdict, items, table
 from chaosnetra.runner.files import RunFiles
+from chaosnetra.text import how_many
 
 
 def facts(day: Happened) -> Iterator[tuple[str, str]]:
@@ -105,7 +106,9 @@ def _calibration(side: Calibration) -> str:
             f"took {abs(side.median_bias_seconds):.2g} s {way} than said"
         )
     if side.coverage is not None:
-        parts.append(f"{side.covered} of {side.ranges} ranges hold what was measured")
+        hold = "holds" if side.ranges == 1 else "hold"
+        ranges = how_many(side.ranges, "range")
+        parts.append(f"{side.covered} of {ranges} {hold} what was measured")
     return "; ".join(parts) or "nothing that can be judged"
 
 

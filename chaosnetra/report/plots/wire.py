@@ -29,6 +29,8 @@ LANE, GAP, TOP = 14, 5, 6
 MOST_CONNECTIONS = 12
 # Much shorter than the longest, a startup is drawn on an axis of its own.
 ENLARGED_BELOW = 0.15
+# What is shorter than this share of the axis cannot be seen.
+LEAST_SHARE = 0.001
 ENDS = {
     End.OPEN: "open at the end",
     End.CLIENT: "closed by the startup",
@@ -231,7 +233,11 @@ def wire_waterfall(
 
 def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[float]) -> Markup:
     """What the colours and signs of these plots mean; only those that occur."""
-    entries = swatches({part.name for one in found for part in _phases(one)}, phases)
+    across = axis(found, limits)
+    spent = [part for one in found for part in _phases(one)]
+    # A phase of no length has no colour that anybody could look for.
+    seen = {part.name for part in spent if part.end - part.start > LEAST_SHARE * across.high}
+    entries = swatches(seen, phases)
     drawn = {bar.class_ for one in found for lane in lanes(one, {}) for bar in lane.bars}
     points = {point.kind for one in found for lane in lanes(one, {}) for point in lane.points}
     names = {"own": "own time", "wait": "waiting for the database", "set-up": "set-up of a session",
@@ -248,7 +254,6 @@ def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[f
     if any(one.faults for one in found):
         entries.append((frame.box_swatch("fault"), "fault in place"))
     entries.append((frame.line_swatch("end"), "end of the startup"))
-    across = axis(found, limits)
     return frame.legend([*entries, *limit_signs([one for one in limits if across.holds(one)])])
 
 

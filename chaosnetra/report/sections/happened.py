@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from chaosnetra.evidence.journal.shape import Stage
-from chaosnetra.evidence.verdict.verdict import Outcome
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.report.claims import Claim
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.happened import Moment
@@ -22,7 +22,9 @@ def happened(facts: RunFacts) -> Section:
     """The section; its heading names what the run showed."""
     broke = facts.verdict.outcome is Outcome.VIOLATED or bool(facts.violations)
     heading = "What broke, and when" if broke else "What happened, and when"
-    return Section(heading, tuple(_content(facts)), "The journal does not say when.")
+    refused = facts.verdict.cause is Cause.REFUSED
+    none = "Nothing was carried out." if refused else "The journal does not say when."
+    return Section(heading, tuple(_content(facts)), none)
 
 
 def _content(facts: RunFacts) -> Iterator[Content]:
