@@ -51,6 +51,10 @@ def markdown(text: str) -> str:
     return re.sub(_MARKDOWN, lambda sign: f"\\{sign.group()}", one_line(text))
 
 
+# What is said of a process without a last line, in place of its own words.
+PRINTED_NOTHING = "printed nothing"
+
+
 def how_many(count: int, what: str, plural: str | None = None) -> str:
     """A number and what it counts: 1 startup, 1,200 startups.
 

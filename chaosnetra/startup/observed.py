@@ -12,7 +12,7 @@ from chaosnetra.startup.kept_output import Keeping
 from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.output import Output
 from chaosnetra.startup.readiness import Check, Readiness
-from chaosnetra.text import how_many
+from chaosnetra.text import PRINTED_NOTHING, how_many
 
 # Who says the same so often tries for ever.
 TIMES_OF_A_LOOP = 3
@@ -203,7 +203,7 @@ class Observed:
             loss = self._loss(self._gone_at)
             return replace(error, text=f"{loss}: {error.text}") if error else StartupFailure(loss)
         ended = self.exit.text if self.exit else "with no exit code"
-        return error or StartupFailure(text=f"it ended {ended} and printed nothing")
+        return error or StartupFailure(text=f"it ended {ended} and {PRINTED_NOTHING}")
 
     def _loss(self, gone_at: float) -> str:
         """How one that was ready did not stay so."""

@@ -9,7 +9,7 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import object_or_empty, objects
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
 from chaosnetra.evidence.verdict.verdict import Outcome
-from chaosnetra.text import cut, how_many, one_line
+from chaosnetra.text import PRINTED_NOTHING, cut, how_many, one_line
 
 MOST_LINES = 15  # on a narrow terminal what comes last is left out
 MOST_CHECKS = 4
@@ -131,8 +131,10 @@ def _broke(violation: Mapping[str, Any]) -> str:
     for key, shown in (("exit_code", "exit code"), ("sqlstate", "SQLSTATE")):
         if violation.get(key) is not None:
             parts.append(f"{shown} {violation[key]}")
-    # A service that names no phase is told by what it did on the wire.
-    said = violation.get("error") if parts else None
+    # A service that names no phase, or says nothing, is told by what it did on the wire.
+    error = str(violation.get("error") or "")
+    is_silent = error.endswith(PRINTED_NOTHING) and violation.get("on_the_wire")
+    said = error if parts and not is_silent else None
     limit = violation.get("own_limit") if said and not violation.get("budget") else None
     said = said or violation.get("on_the_wire") or violation.get("error") or violation["observed"]
     if limit:  # first, as the text of an error may fill the lines that there are

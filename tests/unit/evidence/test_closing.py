@@ -79,6 +79,16 @@ def test_a_service_that_only_names_its_exit_code_is_told_by_its_limit_too() -> N
     assert found[at + 1] == "                connection, in 5 of 5; TimeoutError"
 
 
+def test_a_service_that_printed_nothing_is_told_by_what_it_did() -> None:
+    told = {
+        "observed_exit_code": 1,
+        "error": "it ended with exit code 1 and printed nothing",
+        "on_the_wire": "its only connection was refused",
+    }
+    found = closing(before=state(startups(5, 5)), after=state(startups(0, 5, **told)))
+    assert "  broke first   exit code 1: its only connection was refused" in found
+
+
 def test_an_inconclusive_run_says_why_and_claims_nothing() -> None:
     found = closing(rollbacks=(run_of("undo", status="failed"),))
     assert found[0] == "INCONCLUSIVE  Startups succeed"
