@@ -37,9 +37,9 @@ def stand_up(cloud_run: bool, unix_socket: bool) -> None:
     with exit_on({ChaosnetraError: 1}):
         kept = keep_stand_up(cloud_run=cloud_run, unix_socket=unix_socket)
         if cloud_run:
-            from chaosnetra.rehearsal.deployed import deploy_orchestrator
+            from chaosnetra.rehearsal.deployed import deploy_on_stand
 
-            deploy_orchestrator(kept)
+            deploy_on_stand(kept)
     click.echo(_described(kept))
 
 

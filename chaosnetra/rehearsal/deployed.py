@@ -35,7 +35,7 @@ WARM = {"CHAOSNETRA_WARM_POOL": "1"}
 OF_A_RUN = ("CHAOSNETRA_PROFILE", "CHAOSNETRA_TIME_SCALE")
 
 
-def deploy_orchestrator(kept: PersistentStand) -> None:
+def deploy_on_stand(kept: PersistentStand) -> None:
     """Deploy the target of the settings against a persistent stand's PostgreSQL.
 
     The service has one instance; one that is there with another profile gets a new revision. The

@@ -41,14 +41,14 @@ def stand_for_rehearsal(
     if not wanted:
         yield {}
         return
-    from chaosnetra.rehearsal.deployed import deploy_orchestrator
+    from chaosnetra.rehearsal.deployed import deploy_on_stand
 
     standing = find_persistent_stand()
     own = standing is None or _brought(former, standing)
     try:
         with signals.interrupting():
             kept = keep_stand_up(cloud_run=True)
-            deploy_orchestrator(kept)
+            deploy_on_stand(kept)
         names = kept.cloud_run or {}
         say(f"rehearsal: local Cloud Run {names.get('endpoint')}", Style.QUIET)
         yield {STAND: _identity(kept)} if own else {}
