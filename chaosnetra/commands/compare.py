@@ -32,6 +32,9 @@ def compare(before: Path, after: Path, output: str, allowed: tuple[str, ...]) ->
     corrected for the number of comparisons), largely (Cliff's delta 0.474) and by a quarter more
     than those without the fault are, which a slower machine explains.
 
+    What became better by more than noise comes first: it holds now, fails less often, is faster, or
+    its round trips or waits fell.
+
     Where startups were seen on the wire, their round trips, own time and waits are told, and which
     statements came or went.
 

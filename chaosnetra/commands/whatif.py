@@ -20,11 +20,11 @@ REFUSED = 2
     help="That each round trip takes longer than in the journals without a fault.",
 )
 @click.option("--pool", type=int, help="Connections of one instance at once.")
-@click.option("--max-connections", type=int, help="Of the database, instead of the profile's.")
+@click.option("--max-connections", type=int, help="Of the database.")
 @click.option(
     "--connector-slots",
     type=int,
-    help="Of a connector that does not scale, instead of the profile's; 0: no connector.",
+    help="Of a connector that does not scale; 0: no connector.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
 @format_option("Text that is Markdown too, or one JSON document.")
@@ -42,9 +42,10 @@ def whatif(
 
     Each JOURNAL is a journal, or a folder of journals, of runs with one target and one profile.
     The model is calibrated on their startups without a fault, as they were observed on the wire.
-    Connector and max_connections are those of the profile, unless options say otherwise; the
-    connector's delays stay the profile's. Every instance has a machine of its own: what startups
-    here waited for a core is taken out.
+    Where the profile was named, or the reference orchestrator ran, max_connections is the
+    profile's; else only --max-connections bounds it. There is a connector where the runs had one,
+    or --connector-slots names one. Each limit says where it is from. Every instance has a machine
+    of its own: what startups here waited for a core is taken out.
 
     It says how many are ready and when, what limits first, and how busy each resource is. It
     states its error on launches that it did not see, and names what no journal has tested, with

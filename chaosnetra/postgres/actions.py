@@ -6,6 +6,7 @@ run, or when the run's process dies.
 
 import logging
 
+from chaosnetra.effect_text import effect_and_why
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Fault, undone_result
 from chaosnetra.hints import argument
@@ -169,10 +170,7 @@ def _inject(session: Session, fault: Fault) -> Result:
     injected = session.injector.inject(fault)
     effect = injected.effect
     if effect is not None:
-        logger.info(
-            f"{injected.name}: {effect.quantity} {effect.observed} measured, "
-            f"{effect.expected} expected; {effect.detail}"
-        )
+        logger.info(f"{injected.name}: {effect_and_why(effect.to_json())}")
     return injected.to_result()
 
 

@@ -69,8 +69,11 @@ class Tally:
 
     @property
     def time(self) -> str:
-        """What has passed, against the limit."""
-        return f"{self.elapsed_seconds:.1f} of {self.limit_seconds:.3g} s"
+        """What has passed, against the limit; attempts past it are watched a while longer."""
+        passed, limit = self.elapsed_seconds, f"{self.limit_seconds:.3g} s"
+        if passed > self.limit_seconds:
+            return f"{passed:.1f} s, past the limit of {limit} and watched on"
+        return f"{passed:.1f} of {limit}"
 
     @property
     def faults(self) -> str:

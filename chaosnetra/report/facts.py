@@ -158,7 +158,7 @@ class RunFacts:
         environment: names and values for people.
         reproduction: how to run it again.
         start: of the run, as the journal says it.
-        seconds: that it took, until the recovery was checked.
+        seconds: that it took, until the recovery was checked and the last fault undone.
         profile: its name.
     """
 
@@ -236,8 +236,12 @@ def describe(journal: Journal) -> RunFacts:
             launches.append(launch)
         rules += _rules(check.output)
         machine += _machine(check)
+    claimed = list(claims(data))
     timeline, spans = connector(data), list(_spans(data))
     placed = [_placed(data, fault) for fault in list(faults(data))[:MOST_FAULTS]]
+    failed = list(failed_activities(data))
+    ends = [span.end for span in spans] + [at.end for at in placed if at.end is not None]
+    ends += [one.at for one in failed] + [one.at for one in claimed if one.at is not None]
 
     def faults_over(check: Check) -> list[FaultOver]:
         return list(_over(placed, launch_of(data, check, "startups").start, check))
@@ -247,7 +251,7 @@ def describe(journal: Journal) -> RunFacts:
         title=one_visible_line(journal.title, LONGEST_TITLE) or UNTITLED,
         verdict=verdict,
         violations=violations,
-        claims=list(claims(data)),
+        claims=claimed,
         startups=startups.stages,
         phases=startups.phases,
         rows=startups.rows,
@@ -263,7 +267,7 @@ def describe(journal: Journal) -> RunFacts:
         connector_start=since_start(data, timeline.started) if timeline else None,
         spans=spans,
         launches=[launch for launch in launches if launch.count][:MOST_LAUNCHES],
-        failed_activities=list(failed_activities(data)),
+        failed_activities=failed,
         machine=machine[:MOST_LAUNCHES],
         commit=_commit(journal),
         events=_events_file(journal),
@@ -272,7 +276,7 @@ def describe(journal: Journal) -> RunFacts:
         environment=list(_environment(journal)),
         reproduction=reproduction(journal),
         start=data["start"],
-        seconds=_seconds(data, spans),
+        seconds=_seconds(data, ends),
         profile=one_visible_line(journal.profile, 100) if journal.profile else None,
     )
 
@@ -353,10 +357,14 @@ def _spans(data: Mapping[str, Any]) -> Iterator[Span]:
             yield Span(stage, min(starts), max(ends), state["steady_state_met"])
 
 
-def _seconds(data: Mapping[str, Any], spans: Iterable[Span]) -> float | None:
-    """What a run took; by the core's own word it ends before its recovery is checked."""
+def _seconds(data: Mapping[str, Any], ends: Iterable[float]) -> float | None:
+    """What a run took, until the last of what is told of it.
+
+    By the core's own word it ends before its recovery is checked, and before the session ends,
+    which undoes what is left and takes away the proxy.
+    """
     seconds = duration_or_none(data.get("duration"))
-    return None if seconds is None else max(seconds, *(span.end for span in spans), 0.0)
+    return None if seconds is None else max(seconds, *ends, 0.0)
 
 
 def _environment(journal: Journal) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.connector.faults import ConnectorChanged
+from chaosnetra.effect_text import effect_text
 from chaosnetra.errors import InvalidInput, PartUnavailable
 from chaosnetra.faults import Effect, Injected, in_all
 from chaosnetra.redaction import Redactor
@@ -31,7 +32,7 @@ from chaosnetra.task_path.variables import (
     named_database,
     unnamed_variables,
 )
-from chaosnetra.text import plain_names
+from chaosnetra.text import how_many, plain_names
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 
@@ -231,11 +232,8 @@ class Counted:
             session.injector.measured_in_tasks(name, before, after, unmeasured)
             found = in_all(before, "before")
             if found is not None:
-                logger.info(
-                    f"{fault.name}: "
-                    f"{found.quantity} {found.observed} measured in {len(before)} of "
-                    f"{len(before) + unmeasured} tasks, {found.expected} expected"
-                )
+                where = f"in {len(before)} of {how_many(len(before) + unmeasured, 'task')}"
+                logger.info(f"{fault.name}: {effect_text(found.to_json(), where)}")
 
 
 def path_seen(reports: Sequence[TaskReport]) -> dict[str, Any]:

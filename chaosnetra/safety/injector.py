@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from chaosnetra.effect_text import effect_and_why
 from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
 from chaosnetra.faults import (
     Effect,
@@ -124,9 +125,8 @@ class Injector:
             )
             if held.effect is not None and not held.effect.in_effect:
                 logger.warning(
-                    f"{plain_names(held.name)}: no effect was measured "
-                    f"(expected {held.effect.expected}, observed {held.effect.observed} "
-                    f"{held.effect.quantity}) {held.effect.detail}"
+                    f"{plain_names(held.name)}: no effect was measured: "
+                    f"{effect_and_why(held.effect.to_json())}"
                 )
             return held
 

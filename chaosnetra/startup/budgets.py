@@ -23,7 +23,7 @@ are not added: a new connection waits for the connector (the seed's 10 to 20 s, 
 too little what the round trips themselves take in the first.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,10 +76,17 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "around": list(self.around)}
 
-    @property
-    def line(self) -> str:
-        has = "is not set" if self.has_seconds is None else f"has {self.has_seconds:g} s"
-        return f"{self.budget} {has}, needs {self.needs_seconds:g} s ({self.why})"
+
+def lines_of(findings: Iterable[Finding]) -> Iterator[str]:
+    """Findings for people, one line for each budget: what it has, and what it needs and why."""
+    needs: dict[tuple[str, float | None], dict[float, list[str]]] = {}
+    for one in findings:
+        of_budget = needs.setdefault((one.budget, one.has_seconds), {})
+        of_budget.setdefault(one.needs_seconds, []).append(one.why)
+    for (budget, seconds), whys in needs.items():
+        has = "is not set" if seconds is None else f"has {seconds:g} s"
+        told = (f"{need:g} s ({'; or '.join(whys[need])})" for need in sorted(whys, reverse=True))
+        yield f"{budget} {has}, needs {' and '.join(told)}"
 
 
 @dataclass(frozen=True)

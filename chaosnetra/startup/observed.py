@@ -191,7 +191,7 @@ class Observed:
             limit = self.limits.startup_seconds
             last = found if found is not None and found.is_error else None
             return StartupFailure(
-                text=f"{self._lateness(last)} (limit {limit:g} s)",
+                text=self._lateness(last),
                 error_class=last.error.error_class if last else None,
                 sqlstate=last.error.sqlstate if last else None,
                 budget="startup",
@@ -219,9 +219,14 @@ class Observed:
         return text
 
     def _lateness(self, found: Found | None) -> str:
-        """Why it is late; `found` is the error that it printed."""
+        """Why it is late, and for what limit; `found` is the error that it printed."""
+        limit = f"{self.limits.startup_seconds:g} s"
         if self.ready_at is not None:
-            return f"ready only after {self._after(self.ready_at):.2f} s"
+            after = self._after(self.ready_at)
+            return f"ready only after {after:.2f} s, past its limit of {limit}"
+        return f"{self._unready(found)} (limit {limit})"
+
+    def _unready(self, found: Found | None) -> str:
         on_exit = self.readiness.on_exit
         if found is not None and (found.is_named or not on_exit):
             tries = found.times >= TIMES_OF_A_LOOP

@@ -145,7 +145,7 @@ def budgets_suffice(
         ActivityFailed: a figure or the profile cannot be used.
     """
     from chaosnetra.orchestrator.workload import load_workload
-    from chaosnetra.startup.budgets import Demands, find, pressure_delay_of
+    from chaosnetra.startup.budgets import Demands, find, lines_of, pressure_delay_of
 
     profile = session.settings.profile
 
@@ -166,7 +166,7 @@ def budgets_suffice(
         "observed": f"{len(findings) - len(failing)} of {how_many(len(findings), 'rule')} hold",
         "budget": failing[0].budget if failing else None,
         "budget_seconds": failing[0].has_seconds if failing else None,
-        "error": "; ".join(finding.line for finding in failing) or None,
+        "error": "; ".join(lines_of(failing)) or None,
         "findings": [finding.to_json() for finding in findings],
         "profile": profile.name,
         "demands": asdict(demands),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from chaosnetra.effect_text import effect_and_why
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.quantities import number, whole_number
@@ -53,11 +54,8 @@ class MeasuredFault:
             if effect is None:
                 return f"{self.name} was not measured {when} the startup"
             if not effect.in_effect:
-                told = f": {effect.detail}" if effect.detail else ""
-                return (
-                    f"{self.name} was not in effect {when} the startup: {effect.quantity} was "
-                    f"{effect.observed}, {effect.expected} expected{told}"
-                )
+                told = effect_and_why(effect.to_json())
+                return f"{self.name} was not in effect {when} the startup: {told}"
         return ""
 
     @classmethod

@@ -7,6 +7,7 @@ written down first, measured after, and undone when the run ends even without a 
 import logging
 from typing import Any
 
+from chaosnetra.effect_text import effect_text
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import undone_result
 from chaosnetra.quantities import fraction, truth
@@ -369,10 +370,7 @@ def _add(
     effects = session.effects_on(proxy)  # no fault waits for the session meanwhile
     injected = session.injector.inject(ToxicAdded(session.toxiproxy, proxy_name, toxic, effects))
     if injected.effect is not None:
-        logger.info(
-            f"{type_} on {proxy}: {injected.effect.quantity} {injected.effect.observed} "
-            f"measured, {injected.effect.expected} expected"
-        )
+        logger.info(f"{type_} on {proxy}: {effect_text(injected.effect.to_json())}")
     return injected.to_result()
 
 

@@ -7,6 +7,7 @@ others are on it too; else the direct path is the one without it.
 import math
 from collections.abc import Callable
 
+from chaosnetra.effect_text import NOT_MEASURED
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.faults import Effect, Look
 from chaosnetra.paths import DatabasePath, FirstAnswer
@@ -31,7 +32,7 @@ LOST = (FirstAnswer.CLOSED, FirstAnswer.RESET)
 
 def unmeasured(quantity: str, why: str) -> Effect:
     """The effect of a fault that was not measured, and so does not count."""
-    return Effect(quantity, "measured", "not measured", in_effect=False, detail=why)
+    return Effect(quantity, "measured", NOT_MEASURED, in_effect=False, detail=why)
 
 
 # Round trips

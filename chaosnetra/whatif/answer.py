@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
+from chaosnetra.whatif.again import another_count
 from chaosnetra.whatif.asking import Question, system_for
 from chaosnetra.whatif.calibration import Calibration, calibrated, limits_of
 from chaosnetra.whatif.error import LaunchPrediction, ModelError, predictions, stated
@@ -104,7 +105,7 @@ def answer(question: Question, measured: Measured) -> Answer:
     limits = limits_of(measured.launches)
     calibration = calibrated(measured.launches, limits)
     if calibration is None:
-        raise InvalidInput(_missing(measured.launches))
+        raise InvalidInput(_missing(measured))
     system = system_for(question, measured, calibration)
     simulated = simulate(calibration.courses, system, question.instances, question.seed)
     held_against = tuple(predictions(measured.launches, question.seed))
@@ -130,7 +131,8 @@ def _turns_beyond(question: Question, launches: Sequence[Launch]) -> Turns | Non
     return turns
 
 
-def _missing(launches: Sequence[Launch]) -> str:
+def _missing(measured: Measured) -> str:
+    launches = measured.launches
     run = "run an experiment with startups_succeed in its steady state"
     if not launches:
         return f"no journal holds startups: {run}, and give its journal"
@@ -147,5 +149,5 @@ def _missing(launches: Sequence[Launch]) -> str:
         )
     return (
         "of no startup without a fault everything was seen, or each had a connection that failed: "
-        "run the experiment again, with fewer startups at once (CHAOSNETRA_COUNT)"
+        f"run the experiment again, with fewer startups at once: {another_count(measured.run)}"
     )

@@ -60,44 +60,63 @@ def system_for(question: Question, measured: Measured, calibration: Calibration)
     """What the instances start through.
 
     Raises:
-        InvalidInput: neither the question nor the profile says how many connections the database
-            has, or the profile's connector cannot be used.
+        InvalidInput: neither the question nor a profile that is meant says how many connections
+            the database has, or the profile's connector cannot be used.
     """
-    ran = measured.run.ran
-    most = question.max_connections
-    if most is None:
+    ran, is_its_own = measured.run.ran, measured.profile_is_its_own
+    most, most_from = question.max_connections, "--max-connections"
+    if most is None and is_its_own:
         most = count_or_none(ran.infrastructure.get("cloud_sql", {}).get("max_connections"))
-    if most is None:
-        raise InvalidInput(
-            f"profile {ran.name} does not say how many connections the database has "
-            "(infrastructure.cloud_sql.max_connections); give --max-connections"
-        )
+        most_from = f"profile {ran.name}"
+        if most is None:
+            raise InvalidInput(
+                f"profile {ran.name} does not say how many connections the database has "
+                "(infrastructure.cloud_sql.max_connections); give --max-connections"
+            )
+    elif most is None:
+        most_from = "the journals do not tell the service's; give --max-connections"
+    connector, connector_from = _connector(question, measured)
     limits = [one.limit_seconds for one in measured.launches if one.limit_seconds is not None]
     return System(
         latency_seconds=question.latency_ms / 1000,
-        connector=_connector(question, measured),
+        connector=connector,
         max_connections=most,
         pool=question.pool,
-        pool_timeout_seconds=finite_or_none(ran.pool.get("timeout_seconds")),
+        pool_timeout_seconds=finite_or_none(ran.pool.get("timeout_seconds"))
+        if is_its_own
+        else None,
         startup_timeout_seconds=max(limits) / measured.run.time_scale if limits else None,
         own_limits=calibration.own_limits.at_time_scale_1(measured.run.time_scale),
+        connector_from=connector_from,
+        max_connections_from=most_from,
     )
 
 
-def _connector(question: Question, measured: Measured) -> ConnectorModel | None:
-    """The profile's; with as many slots as are asked for, and then no more.
+def _connector(question: Question, measured: Measured) -> tuple[ConnectorModel | None, str]:
+    """The connector, and where it is from, or why there is none.
 
-    Its delays stay what they are, as with the action `limit_connector`.
+    There is one where one was asked for, or the journals' runs had one: then it is the profile's,
+    or for a service of somebody's own as an action limited it. With as many slots as are asked
+    for, and then no more, its delays stay what they are, as with the action `limit_connector`.
     """
     if question.connector_slots == 0:
-        return None
-    figures = measured.run.ran.infrastructure.get("vpc_connector")
-    model = None if figures is None else model_of_profile(figures)
+        return None, "--connector-slots 0"
+    model, where = measured.limited_connector, "limit_connector in the journals"
+    if measured.profile_is_its_own:
+        figures = measured.run.ran.infrastructure.get("vpc_connector")
+        model = None if figures is None else model_of_profile(figures)
+        where = f"profile {measured.run.ran.name}"
     if question.connector_slots is None:
-        return model
+        if not measured.had_connector:
+            return None, "the journals' runs had none; --connector-slots names one"
+        return (
+            model,
+            where if model else "the journals do not tell its limits; --connector-slots does",
+        )
     fixed = {
         "instances": 1,
         "maximum_instances": 1,
         "connections_per_instance": question.connector_slots,
     }
-    return (model or OPEN_CONNECTOR).changed(fixed)
+    rest = f", the rest is from {where}" if model else ""
+    return (model or OPEN_CONNECTOR).changed(fixed), f"--connector-slots{rest}"

@@ -102,6 +102,7 @@ class Measured:
         target: as it was started.
         launches: of all.
         connector_was_full: whether clients waited for a slot of the connector in one of them.
+        had_connector: whether there was a connector in one of them.
         passed_over: why journals, or launches of them, say nothing; one line each.
     """
 
@@ -109,7 +110,24 @@ class Measured:
     target: str
     launches: tuple[Launch, ...]
     connector_was_full: bool
+    had_connector: bool
     passed_over: tuple[str, ...]
+
+    @property
+    def profile_is_its_own(self) -> bool:
+        """Whether the infrastructure of the profile is meant: it was named, or nothing else ran.
+
+        The default profile describes the reference orchestrator's platform, of which a service
+        of somebody's own knows nothing. A journal that does not hold its settings may mean it.
+        """
+        settings = object_or_empty(self.run.data["chaosnetra"].get("settings"))
+        return "target" not in settings or "profile" in settings
+
+    @property
+    def limited_connector(self) -> ConnectorModel | None:
+        """The connector as a fault last made it in the journals, at time scale 1."""
+        models = [one.connector for one in self.launches if one.connector is not None]
+        return models[-1].scaled(1 / self.run.time_scale) if models else None
 
 
 class OtherJournals(InvalidInput):
@@ -137,7 +155,7 @@ def measured(journals: Iterable[Journal]) -> Measured:
     runs: set[str | None] = set()
     refused: list[str] = []
     passed_over: list[str] = []
-    was_full = False
+    was_full = had_connector = False
     for journal in journals:
         run, why = run_of(journal)
         if run is None:
@@ -153,6 +171,7 @@ def measured(journals: Iterable[Journal]) -> Measured:
         runs.add(text_or_none(journal.section.get("run")))
         launches += _launches(journal)
         timeline = connector(journal.data)
+        had_connector = had_connector or timeline is not None
         was_full = was_full or any(
             sample.get("most_queued", 0) > 0 for sample in (timeline.samples if timeline else ())
         )
@@ -162,7 +181,8 @@ def measured(journals: Iterable[Journal]) -> Measured:
         raise InvalidInput("; ".join(passed_over) or "there is no journal")
     run, target, _ = first
     once = tuple(launch for launch, of in launches if of is None or of not in runs)
-    return Measured(run, target, once, was_full, tuple(passed_over))
+    had_connector = had_connector or any(one.connector is not None for one in once)
+    return Measured(run, target, once, was_full, had_connector, tuple(passed_over))
 
 
 def _difference(run: Run, target: str, first: tuple[Run, str, str]) -> str | None:

@@ -50,6 +50,8 @@ class System:
         pool_timeout_seconds: how long it waits for one of these.
         startup_timeout_seconds: when a startup is given up; None: never.
         own_limits: of the service.
+        connector_from: where the connector is from, or why there is none; for people.
+        max_connections_from: likewise.
     """
 
     latency_seconds: float = 0.0
@@ -59,6 +61,8 @@ class System:
     pool_timeout_seconds: float | None = None
     startup_timeout_seconds: float | None = None
     own_limits: OwnLimits = OwnLimits()
+    connector_from: str = ""
+    max_connections_from: str = ""
 
     @property
     def sessions(self) -> int | None:

@@ -62,6 +62,8 @@ def _outcome(answer: Answer) -> Iterator[str]:
     share = f"{ready:,} of {how_many(count, 'instance')} {are} ready ({simulated.success_share:.1%}"
     if error is None:
         yield f"**{share}; error not known)**"
+    elif simulated.success_share < error.success_share:
+        yield f"**{share}, at most {min(1.0, simulated.success_share + error.success_share):.0%})**"
     else:
         yield f"**{share}, ± {error.success_share:.0%})**"
     told = [
@@ -69,7 +71,14 @@ def _outcome(answer: Answer) -> Iterator[str]:
         for share in QUANTILES
         if (seconds := simulated.quantile(share)) is not None
     ]
-    if told:
+    shortest = simulated.ready_seconds[0] if ready else 0.0
+    if error is not None and ready and error.seconds(shortest) > shortest:
+        half = simulated.ready_seconds[(ready - 1) // 2]
+        yield (
+            f"Startup times: not known; the model may be {error.seconds(half):.2g} s off, and has "
+            f"{half:.3g} s for half of those that are ready"
+        )
+    elif told:
         yield f"Startup times: {', '.join(told)}"
     elif ready:
         half, last = simulated.ready_seconds[(ready - 1) // 2], simulated.ready_seconds[-1]
@@ -88,7 +97,10 @@ def _outcome(answer: Answer) -> Iterator[str]:
 
 
 def _time(seconds: float, error: ModelError | None) -> str:
-    more = "" if error is None else f" ± {error.seconds(seconds):.2g} s"
+    off = 0.0 if error is None else error.seconds(seconds)
+    if off > seconds:
+        return f"a time that is not known (the model may be {off:.2g} s off)"
+    more = "" if error is None else f" ± {off:.2g} s"
     return f"{seconds:.3g} s{more}"
 
 
@@ -105,20 +117,30 @@ def _resources(answer: Answer) -> Iterator[str]:
     yield f"What limits first: {limits_first(answer)}"
     connector = system.connector
     if simulated.slots is None or connector is None:
-        yield "- connector: none"
+        yield f"- connector: none ({markdown(system.connector_from)})"
     else:
         pressed = connector.pressure_delay_seconds.longest
-        yield f"- connector's slots: {_use(simulated.slots)}" + (
-            f"; {_waits_for_slots(simulated)}" if simulated.longest_slot_wait_seconds > 0 else ""
+        yield (
+            f"- connector's slots: {_use(simulated.slots)} ({markdown(system.connector_from)})"
+            + (
+                f"; {_waits_for_slots(simulated)}"
+                if simulated.longest_slot_wait_seconds > 0
+                else ""
+            )
         )
         if pressed:
             yield (
                 f"  (a new connection waits up to {pressed:g} s more from "
                 f"{connector.pressure_threshold:.0%} of them on)"
             )
+    bound = (
+        "without a bound"
+        if system.max_connections is None
+        else f"{system.max_connections:,}, of which {RESERVED_CONNECTIONS} are kept for superusers"
+    )
     yield (
         f"- database's connections: {_use(simulated.sessions)} "
-        f"({system.max_connections}, of which {RESERVED_CONNECTIONS} are kept for superusers)"
+        f"({bound}: {markdown(system.max_connections_from)})"
     )
     if answer.line_share is not None:
         yield f"- connector's throughput: {answer.line_share:.2%} of it is asked for"
@@ -133,7 +155,10 @@ def _resources(answer: Answer) -> Iterator[str]:
         ]
         yield f"- pool of an instance: {system.pool} of {pool}, so it waits {max(waits):.3g} s more"
     if system.startup_timeout_seconds is not None:
-        yield f"- time of a startup: given up after {system.startup_timeout_seconds:g} s"
+        yield (
+            f"- time of a startup: given up after {system.startup_timeout_seconds:g} s, "
+            "as in the journals"
+        )
 
 
 def limits_first(answer: Answer) -> str:
@@ -153,7 +178,7 @@ def limits_first(answer: Answer) -> str:
         uses[Limit.CONNECTOR_SLOTS] = slots
     busy = {limit: use.most / use.available for limit, use in uses.items() if use.available}
     if not busy:
-        return "nothing"
+        return "nothing that is known"
     limit = max(busy, key=lambda one: busy[one])
     return f"nothing yet; next are {_LIMITS[limit]}, {busy[limit]:.0%} taken"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chaosnetra.text import how_many, were
+from chaosnetra.whatif.again import another_count, another_latency
 from chaosnetra.whatif.asking import Question
 from chaosnetra.whatif.calibration import Calibration, database_was_full
 from chaosnetra.whatif.error import ModelError
@@ -45,31 +46,44 @@ def untested(
     return (
         *_of_numbers(question, measured, error),
         *_of_resources(system, measured, calibration, simulated),
-        *_of_startups(system, calibration, simulated),
+        *_of_startups(system, measured, calibration, simulated),
     )
 
 
 def _of_numbers(
     question: Question, measured: Measured, error: ModelError | None
 ) -> Iterator[Untested]:
+    run = measured.run
     if error is None:
         yield Untested(
             "the model's error is not known: no launch is left to test it on",
-            "a run with another CHAOSNETRA_COUNT, and give both journals",
+            f"{another_count(run)}, and give both journals",
         )
     most = max(launch.count for launch in measured.launches)
     if question.instances > most:
         yield Untested(
             f"{how_many(question.instances, 'instance')}: at most {most:,} started at once in the "
             "journals",
-            f"a run with a larger CHAOSNETRA_COUNT than {most}",
+            f"{another_count(run)}, with more than {most}",
         )
-    latency = max(one.latency_seconds for one in measured.launches if one.is_known)
+    # Beside another fault too: what a startup bore then it bears.
+    borne = [
+        one.latency_seconds
+        for one in measured.launches
+        if one.is_known or any(startup.ready for startup in one.startups)
+    ]
+    latency = max(borne)
     if question.latency_ms / 1000 > latency + LEAST_LATENCY_SECONDS:
+        longest = max(one.latency_seconds for one in measured.launches)
+        beside = (
+            f", and {1000 * longest:.4g} ms beside another fault, under which none was ready"
+            if longest > latency
+            else ""
+        )
         yield Untested(
             f"{question.latency_ms:g} ms more for each round trip: the journals have at most "
-            f"{1000 * latency:.3g} ms, so that nobody saw how the service bears it",
-            f"vpc_latency.json with CHAOSNETRA_LATENCY_MS={question.latency_ms:g}",
+            f"{1000 * latency:.3g} ms{beside}, so that nobody saw how the service bears it",
+            another_latency(run, f"{question.latency_ms:g}"),
         )
 
 
@@ -94,6 +108,11 @@ def _of_resources(
             "pressure: in the journals no connector did",
             "startups_succeed under limit_connector, with its delay and few slots",
         )
+    if sessions.available is None:
+        yield Untested(
+            f"a database that gives {how_many(sessions.most, 'connection')} at once: what it has "
+            "is not known; give --max-connections"
+        )
     if simulated.sessions.is_full and not database_was_full(measured.launches):
         yield Untested(
             "how the service takes a connection that the database refuses (53300): none was "
@@ -107,7 +126,7 @@ def _of_resources(
             f"a database that answers {how_many(sessions.most, 'connection')} as soon as one, and "
             f"no lock that startups take in turn: at most about {how_many(seen, 'connection')} "
             f"{were(seen)} open at once in the journals",
-            f"a run with a larger CHAOSNETRA_COUNT than {most}",
+            f"{another_count(measured.run)}, with more than {most}",
         )
     at_once = max(course.most_at_once for course in calibration.courses)
     if system.pool is not None and system.pool < at_once:
@@ -126,7 +145,7 @@ def _of_resources(
 
 
 def _of_startups(
-    system: System, calibration: Calibration, simulated: Simulated
+    system: System, measured: Measured, calibration: Calibration, simulated: Simulated
 ) -> Iterator[Untested]:
     if calibration.waits_grow is not None:
         (few, short), (many, long) = calibration.waits_grow
@@ -140,7 +159,7 @@ def _of_startups(
         yield Untested(
             "a service without a limit of its own: none showed in the journals, as no startup in "
             "them gave up",
-            "vpc_latency.json with more CHAOSNETRA_LATENCY_MS, until startups fail",
+            f"{another_latency(measured.run)}, with more, until startups fail",
         )
     if not calibration.machine_known:
         yield Untested(
@@ -151,7 +170,7 @@ def _of_startups(
         yield Untested(
             "own time on a machine of its own: nearly every startup in the journals waited for a "
             "core, which is taken out of its time before the first connection",
-            "a run with a smaller CHAOSNETRA_COUNT, or with less other work on the machine",
+            f"{another_count(measured.run)}, with fewer, or less other work on the machine",
         )
     if system.latency_seconds > 0:
         yield Untested(

@@ -17,6 +17,7 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import faults
 from chaosnetra.evidence.journal.values import object_or_empty, text_or_none
 from chaosnetra.quantities import finite_or_none
+from chaosnetra.text import cut, one_line
 
 
 class Kind(StrEnum):
@@ -99,6 +100,7 @@ _NOT_TOLD = frozenset(
         *("seed", "database_url", "toxiproxy_url", "toxiproxy_listen_host", "time_to_live_seconds"),
     }
 )
+_SETTINGS = Circumstance("what was set other than by default")
 LONGEST_SHOWN = 300
 
 
@@ -148,7 +150,10 @@ def differences(
         mixed = one.kind is Kind.TARGET and len(before[one]) > 1
         if mixed or set(before[one]) != set(after[one]):
             refused = one_environment and one.kind is not None and one.kind not in allowed
-            found.append(Difference(one, tuple(before[one]), tuple(after[one]), refused))
+            values = tuple(before[one]), tuple(after[one])
+            if one == _SETTINGS:
+                values = _what_differs(*values)
+            found.append(Difference(one, *values, refused))
     return sorted(found, key=lambda difference: not difference.refused)
 
 
@@ -252,13 +257,28 @@ def _of_settings(section: Mapping[str, Any]) -> Iterator[tuple[Circumstance, str
     settings = section.get("settings")
     if not isinstance(settings, dict):
         return
-    told = {
-        str(key): value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        for key, value in settings.items()
-        if key not in _NOT_TOLD
-    }
-    text = ", ".join(f"{key}={value}" for key, value in sorted(told.items()))
-    yield Circumstance("what was set other than by default"), text[:LONGEST_SHOWN]
+    told = []
+    for key, value in settings.items():
+        if key not in _NOT_TOLD:
+            parts = value if isinstance(value, dict) else {"": value}
+            told += [
+                f"{key}{f'.{part}' if part else ''}="
+                f"{one if isinstance(one, str) else json.dumps(one, sort_keys=True)}"
+                for part, one in parts.items()
+            ]
+    yield _SETTINGS, "\n".join(one_line(text) for text in sorted(told))
+
+
+def _what_differs(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Settings without those that every run of both sides has alike."""
+    alike = set.intersection(*(set(text.split("\n")) for text in (*before, *after)))
+
+    def rest(text: str) -> str:
+        return cut(", ".join(one for one in text.split("\n") if one not in alike), LONGEST_SHOWN)
+
+    return tuple(map(rest, before)), tuple(map(rest, after))
 
 
 def _digest(value: Any) -> str:

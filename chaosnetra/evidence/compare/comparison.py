@@ -51,6 +51,7 @@ class RateChange:
         after: failures and trials.
         difference: after less before, with its interval.
         rise_proven: whether the rate went up, corrected for the number of comparisons.
+        fall_proven: whether it went down, likewise.
     """
 
     probe: str
@@ -58,6 +59,7 @@ class RateChange:
     after: tuple[int, int]
     difference: RateDifference
     rise_proven: bool = False
+    fall_proven: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -66,6 +68,7 @@ class RateChange:
             "after": dict(zip(("failures", "trials"), self.after, strict=True)),
             "difference": self.difference.to_json(),
             "rise_proven": self.rise_proven,
+            "fall_proven": self.fall_proven,
         }
 
 
@@ -108,11 +111,16 @@ class TimeChange:
     @property
     def is_certainly_longer(self) -> bool:
         """Whether times are longer beyond chance, and largely so."""
-        return (
-            self.p_adjusted is not None
-            and self.p_adjusted < 1 - CONFIDENCE
-            and (self.test.cliffs_delta or 0) >= LARGE
-        )
+        return self._is_certain and (self.test.cliffs_delta or 0) >= LARGE
+
+    @property
+    def is_certainly_shorter(self) -> bool:
+        """Likewise."""
+        return self._is_certain and (self.test.cliffs_delta or 0) <= -LARGE
+
+    @property
+    def _is_certain(self) -> bool:
+        return self.p_adjusted is not None and self.p_adjusted < 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,43 @@ class ExperimentChange:
             found.append("startups under the fault are slower, beyond what those without it are")
         return found
 
+    @property
+    def improvements(self) -> list[str]:
+        """What became better by more than noise, each as a line."""
+        found = [self.change.value] if self.change is Change.FIXED else []
+        times = {time.when: time for time in self.times}
+        under, without = times.get(WITH_FAULT), times.get(WITHOUT_FAULT)
+        # A machine that is faster makes startups without the fault faster too.
+        machine = min(1.0, without.ratio or 1.0) if without else 1.0
+        if (
+            under is not None
+            and under.is_certainly_shorter
+            and under.ratio is not None
+            and under.ratio * (1 + SLOWER_BY) <= machine
+        ):
+            found.append("startups under the fault are faster, beyond what those without it are")
+        found += [
+            f"{rate.probe} fails less often under the fault"
+            for rate in self.rates
+            if rate.fall_proven
+        ]
+        return found + [text for one in self._same_path if (text := one.told(one.fell, "fell"))]
+
+    @property
+    def asks_more(self) -> list[str]:
+        """What rose on the wire by more than noise, each as a line; no regression by itself."""
+        return [text for one in self._same_path if (text := one.told(one.rose, "rose"))]
+
+    @property
+    def _same_path(self) -> list[WireChange]:
+        """Seen on the wire of one environment; under a fault where it was the same."""
+        if self.before is None or self.after is None:
+            return []
+        if len({*self.before.environments, *self.after.environments}) > 1:
+            return []
+        another = any(one.circumstance.kind is Kind.FAULTS for one in self.differences)
+        return [one for one in self.wire if one.when == WITHOUT_FAULT or not another]
+
     def _is_slower(self) -> bool:
         """Under the fault; what startups without it are slower by too is the machine's."""
         times = {time.when: time for time in self.times}
@@ -178,6 +223,8 @@ class ExperimentChange:
             "title": self.title,
             "change": self.change,
             "regressions": self.regressions,
+            "improvements": self.improvements,
+            "asks_more": self.asks_more,
             "before": self.before.to_json() if self.before else None,
             "after": self.after.to_json() if self.after else None,
             "rates": [rate.to_json() for rate in self.rates],
@@ -333,15 +380,10 @@ def _corrected(experiments: Sequence[ExperimentChange]) -> list[ExperimentChange
     p_values = iter(adjusted([time.test.p_value for one in experiments for time in one.times]))
     corrected = []
     for one in experiments:
-        rates = [
-            replace(
-                rate,
-                rise_proven=_difference(
-                    rate.before, rate.after, 1 - (1 - CONFIDENCE) / count
-                ).is_rise,
-            )
-            for rate in one.rates
-        ]
+        rates = []
+        for rate in one.rates:
+            found = _difference(rate.before, rate.after, 1 - (1 - CONFIDENCE) / count)
+            rates.append(replace(rate, rise_proven=found.is_rise, fall_proven=found.is_fall))
         times = [replace(time, p_adjusted=next(p_values)) for time in one.times]
         corrected.append(replace(one, rates=rates, times=times))
     return corrected

@@ -31,7 +31,8 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield "**Regression**"
         yield from (f"- {markdown(one.title)}: {_short(text)}" for one, text in regressions)
     elif comparison.complete:
-        yield "**No regression**"
+        better = any(one.improvements for one in comparison.experiments)
+        yield f"**No regression{', and better' if better else ''}**"
     else:
         yield "**Not all could be compared**"
         yield from (
@@ -44,6 +45,11 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         if kinds:
             yield ""
             yield f"To compare all the same: `{' '.join(f'--allow {kind}' for kind in kinds)}`"
+    yield from (
+        f"- {markdown(one.title)}: {_short(text)}"
+        for one in comparison.experiments
+        for text in (*one.improvements, *one.asks_more)
+    )
     for experiment in comparison.experiments:
         yield ""
         yield from _experiment(experiment)

@@ -16,6 +16,10 @@ LONGEST_STATEMENT = 80
 MOST_STARTUPS = 1_000
 # Of an observation: how many round trips were one after the other, and how many of these set
 # sessions up; in which time no answer was waited for, and in which one was.
+# Of a count that hardly varies a tenth is no chance where no startup of one side reaches the other;
+# of times a quarter, where there are enough startups for that to be certain.
+LEAST_SHARE, LEAST_SHARE_OF_TIME = 0.1, 0.25
+FEWEST_FOR_TIMES = 4
 FIGURES = ("serial_round_trips", "serial_setup_round_trips", "own_seconds", "waited_seconds")
 
 
@@ -67,6 +71,8 @@ class WireChange:
         before: medians; see `FIGURES`.
         after: likewise.
         startups: how many before, and after.
+        fell: figures of which no startup after has as much as any before, by more than noise.
+        rose: likewise, as little.
         came: statements that no startup executed before.
         went: statements that no startup executes any more.
     """
@@ -75,6 +81,8 @@ class WireChange:
     before: Mapping[str, float]
     after: Mapping[str, float]
     startups: tuple[int, int]
+    fell: Sequence[str] = ()
+    rose: Sequence[str] = ()
     came: Sequence[str] = ()
     went: Sequence[str] = ()
 
@@ -83,10 +91,24 @@ class WireChange:
             "when": self.when,
             "before": dict(self.before),
             "after": dict(self.after),
+            "fell": list(self.fell),
+            "rose": list(self.rose),
             "startups": dict(zip(("before", "after"), self.startups, strict=True)),
             "statements_came": list(self.came),
             "statements_went": list(self.went),
         }
+
+    def told(self, keys: Sequence[str], verb: str) -> str:
+        """That figures fell or rose, for people; empty without any."""
+        names = {"serial_round_trips": "round trips one after the other", "waited_seconds": "waits"}
+        found = []
+        for key in keys:
+            before, after = (
+                f"{side[key]:g}" if key == "serial_round_trips" else shown(side[key])
+                for side in (self.before, self.after)
+            )
+            found.append(f"{names[key]} {verb} from {before} to {after}")
+        return f"{' and '.join(found)} {self.when}" if found else ""
 
     @property
     def lines(self) -> Iterator[str]:
@@ -134,6 +156,24 @@ def wire_change(
         before.medians(),
         after.medians(),
         (before.startups, after.startups),
+        _certainly_less(after, before),
+        _certainly_less(before, after),
         sorted(after.statements.keys() - before.statements.keys()) if told else (),
         sorted(before.statements.keys() - after.statements.keys()) if told else (),
     )
+
+
+def _certainly_less(less: Seen, more: Seen) -> list[str]:
+    """The figures of which every startup of one side has less than any of the other.
+
+    Waits also count with few startups where round trips explain them.
+    """
+
+    def apart(key: str, share: float) -> bool:
+        return max(less.figures[key]) <= (1 - share) * min(more.figures[key])
+
+    trips = apart("serial_round_trips", LEAST_SHARE)
+    enough = trips or min(less.startups, more.startups) >= FEWEST_FOR_TIMES
+    waits = enough and apart("waited_seconds", LEAST_SHARE_OF_TIME)
+    found = {"serial_round_trips": trips, "waited_seconds": waits}
+    return [key for key, is_less in found.items() if is_less and min(more.figures[key]) > 0]

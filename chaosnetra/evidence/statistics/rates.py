@@ -51,6 +51,11 @@ class RateDifference(NamedTuple):
         """Whether the trials prove that the rate went up."""
         return self.interval.low > 0
 
+    @property
+    def is_fall(self) -> bool:
+        """Whether they prove that it went down."""
+        return self.interval.high < 0
+
 
 def failure_rate_upper_bound(failures: int, trials: int, confidence: float = 0.95) -> float:
     """The one-sided Clopper-Pearson upper bound of a failure rate.

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from chaosnetra.effect_text import effect_text
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import object_or_empty, objects
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
@@ -103,10 +104,7 @@ def _faults(section: Mapping[str, Any]) -> list[str]:
         if effect:
             kind = object_or_empty(fault.get("parameters"))
             name = kind.get("type") or kind.get("kind") or "fault"
-            told.append(
-                f"{name}: {effect.get('quantity')} {effect.get('observed')} measured"
-                f"{_in_tasks(fault)}, {effect.get('expected')} expected"
-            )
+            told.append(f"{name}: {effect_text(effect, _in_tasks(fault))}")
     more = len(told) - MOST_FAULTS
     return [*told[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
 
@@ -117,7 +115,7 @@ def _in_tasks(fault: Mapping[str, Any]) -> str:
     counted, left = counts.get("counted"), counts.get("unmeasured")
     if not isinstance(counted, int) or not isinstance(left, int):
         return ""
-    return f" in {counted} of {how_many(counted + left, 'task')}"
+    return f"in {counted} of {how_many(counted + left, 'task')}"
 
 
 def _broke(violation: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from chaosnetra.effect_text import NOT_MEASURED, effect_and_why
 from chaosnetra.evidence.journal.dry import carries_out_actions, checks_hypothesis
 from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.verdict.activities import (
@@ -145,10 +146,8 @@ def _invalid(journal: Mapping[str, Any], violations: list[Violation]) -> Iterato
     for fault in facts["faults"]:
         effect = fault["effect"]
         if effect is not None and not effect.get("in_effect"):
-            yield (
-                Cause.NOT_MEASURED,
-                f"no effect of {fault.get('name')} was measured: {_compared(effect)}",
-            )
+            said = f"no effect of {fault.get('name')} was measured"
+            yield Cause.NOT_MEASURED, f"{said}: {effect_and_why(effect)}"
         yield from _gone_faults([fault])
     if facts["exposure"]:
         from chaosnetra.evidence.verdict.exposure import not_exposed  # likewise
@@ -178,20 +177,13 @@ def _gone_faults(faults: Iterable[Mapping[str, Any]]) -> Iterator[Reason]:
         after = fault["effect_after"]
         if after is None or after.get("in_effect"):
             continue
-        if after.get("observed") == "not measured":
+        if after.get("observed") == NOT_MEASURED:
             why = f"{after.get('detail')}; {_last_seen(fault)}"
             again = f"{fault.get('name')} could not be measured once more before its undo"
             yield Cause.NOT_MEASURED, f"{again}: {why}"
         else:
             gone = f"{fault.get('name')} was not in effect any more before its undo"
-            yield Cause.FAULT_GONE, f"{gone}: {_compared(after)}; {_last_seen(fault)}"
-
-
-def _compared(effect: Mapping[str, Any]) -> str:
-    return (
-        f"expected {effect.get('expected')}, observed {effect.get('observed')} "
-        f"({effect.get('quantity')}) {effect.get('detail') or ''}".rstrip()
-    )
+            yield Cause.FAULT_GONE, f"{gone}: {effect_and_why(after)}; {_last_seen(fault)}"
 
 
 def _last_seen(fault: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from chaosnetra.effect_text import effect_text
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.report.claims import Claim
@@ -71,11 +72,11 @@ def moments(facts: RunFacts) -> list[Moment]:
                 found.append(Moment(placed.start, "undone", placed.name))
             continue
         if placed.start is not None:
-            measured = f"{effect.get('quantity')} {effect.get('observed')} measured, "
-            measured += f"{effect.get('expected')} expected"
             is_good = None if effect.get("in_effect") is True else False
             what = "fault in place" if is_good is None else "fault without its effect"
-            found.append(Moment(placed.start, what, f"{placed.name}: {measured}", is_good))
+            found.append(
+                Moment(placed.start, what, f"{placed.name}: {effect_text(effect)}", is_good)
+            )
         if placed.end is not None:
             how = "" if placed.fault.undo in ("done", None) else f": {placed.fault.undo}"
             found.append(Moment(placed.end, "fault undone", f"{placed.name}{how}"))

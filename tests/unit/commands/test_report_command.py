@@ -362,6 +362,6 @@ def test_a_run_that_proves_nothing_says_so_and_no_more(tmp_path: Path) -> None:
     page, _, _ = reported(tmp_path, data)
     top = page.text[: page.text.index("Plots")]
     assert "inconclusive (fault without a measured effect)" in " ".join(top.split())
-    assert "no effect of toxic slow was measured: expected 50, observed 3" in top
+    assert "no effect of toxic slow was measured: added_latency_ms 3 measured, 50 expected" in top
     assert "proves" not in top
     assert "✗ fault without its effect" in page.text

@@ -20,6 +20,7 @@ from tests.support.observations import connection, observation
 from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch, seen
 
 LOCK = "SELECT pg_advisory_lock(?)"
+HAD_CONNECTOR = {"samples": [], "events": []}
 ALONE = BOOT + HELD + REST + TRIPS * EACH
 
 
@@ -135,13 +136,96 @@ def test_options_change_what_instances_start_through(tmp_path: Path) -> None:
     assert late["seconds"]["p50"] == pytest.approx(ALONE + TRIPS * 0.1, abs=0.1)
     pooled = asked(folder, "--instances", 5, "--pool", 1)
     assert not about(pooled, "a pool of")
+    without = asked(folder, "--instances", 5)["resources"]
+    assert without["max_connections"]["available"] == 197
+    assert without["connector_slots"] is None
+    written(tmp_path, calibrating(5, connector=HAD_CONNECTOR))
     profile = asked(folder, "--instances", 5)["resources"]
-    assert profile["max_connections"]["available"] == 197
     assert profile["connector_slots"]["available"] == 50
 
 
+def own_service(**facts: Any) -> dict[str, Any]:
+    """A journal of somebody's own service, by the default profile; see `chaosnetra init`."""
+    found = calibrating(3, settings={"target": "python service.py"}, **facts)
+    probe = {
+        "func": "startups_succeed",
+        "module": "chaosnetra.startup.probes",
+        "arguments": {"count": "${count}"},
+    }
+    slow = {"func": "add_latency", "arguments": {"latency_ms": "${slow}"}}
+    found["experiment"] |= {
+        "configuration": {"count": 3, "slow": {"type": "env", "key": "SLOW", "default": "9"}},
+        "steady-state-hypothesis": {"title": "h", "probes": [{"name": "p", "provider": probe}]},
+        "method": [{"type": "action", "name": "a", "provider": slow}],
+    }
+    found["chaosnetra"]["experiment_file"] = "experiments/startup.json"
+    return found
+
+
+def test_a_service_has_no_limit_of_a_profile_that_nobody_named(tmp_path: Path) -> None:
+    folder = written(tmp_path, own_service())
+    said = asked(folder, "--instances", 400)
+    assert (said["ready"], said["failed"]) == (400, {})
+    assert said["resources"]["connector_slots"] is None
+    assert said["resources"]["max_connections"]["available"] is None
+    assert said["system"]["pool_timeout_seconds"] is None
+    assert about(said, "a database that gives 400 connections at once: what it has is not known")
+    text = call(folder, "--instances", 400).output
+    assert "connector: none (the journals' runs had none; --connector-slots names one)" in text
+    assert "(without a bound: the journals do not tell the service's; give --max-conn" in text
+    few = asked(folder, "--instances", 40, "--connector-slots", 30)["system"]
+    assert few["connector"]["pressure_delay_seconds"] == 0
+    assert few["connector_from"] == "--connector-slots"
+    named = calibrating(3, settings={"target": "python service.py", "profile": "issue-1263"})
+    written(tmp_path, named)
+    of_profile = asked(folder, "--instances", 5)["system"]
+    assert of_profile["max_connections_from"] == "profile issue-1263"
+
+
+def test_what_tests_it_works_for_the_experiment_of_the_journal(tmp_path: Path) -> None:
+    text = call(written(tmp_path, own_service()), "--instances", 40, "--latency-ms", 20).output
+    for check in (
+        "chaos run --var count=N experiments/startup.json, with more than 3",
+        "chaos run --var slow=20 experiments/startup.json",
+    ):
+        assert f"to test it: {check}\n" in text
+    assert "CHAOSNETRA_" not in text
+
+
+@pytest.mark.parametrize(("ready", "untested"), [(True, False), (False, True)])
+def test_a_latency_beside_another_fault_was_seen_where_startups_were_ready(
+    ready: bool, untested: bool, tmp_path: Path
+) -> None:
+    found = launch([seen(latency=0.2)] * 3, added_round_trip_ms=200.0)
+    if not ready:
+        for one in found["output"]["startups"]:
+            one["status"] = "timed_out"
+    effect = {"quantity": "q", "expected": 1, "observed": 1, "in_effect": True}
+    beside = [
+        {"name": kind, "parameters": {"kind": kind, "type": "latency"}, "effect": effect}
+        for kind in ("toxic", "connections held")
+    ]
+    data = own_service(faults=beside)
+    data["steady_states"]["after"]["probes"] = [found]
+    folder = written(tmp_path, data)
+    said = asked(folder, "--instances", 3, "--latency-ms", 20)
+    assert about(said, "20 ms more for each round trip") is untested
+    beside_another = "at most 0 ms, and 200 ms beside another fault, under which none was ready"
+    assert about(said, beside_another) is untested
+
+
+def test_a_figure_below_its_error_is_said_not_to_be_known(tmp_path: Path) -> None:
+    short = launch([seen(waited_before=0.0)] * 3)
+    long = launch([seen(own=9.0)] * 3)
+    folder = written(tmp_path, calibrating(before=short, after=long))
+    text = call(folder, "--instances", 3).output
+    times = text.splitlines()[1]
+    assert times.startswith("Startup times: not known; the model may be ")
+    assert "±" not in times
+
+
 def test_who_has_a_slot_at_once_and_is_delayed_waits_in_no_queue(tmp_path: Path) -> None:
-    folder = written(tmp_path, calibrating(5))
+    folder = written(tmp_path, calibrating(5, connector=HAD_CONNECTOR))
     delayed = asked(folder, "--instances", 40)["resources"]["connector_slots"]
     assert delayed["most"] < delayed["available"]
     text = call(folder, "--instances", 40).output
@@ -172,7 +256,7 @@ def test_a_pool_that_is_smaller_than_what_was_opened_at_once(tmp_path: Path) -> 
 
 
 def test_a_line_that_is_busy_is_told(tmp_path: Path) -> None:
-    heavy = calibrating(5)
+    heavy = calibrating(5, connector=HAD_CONNECTOR)
     for state in ("before", "after"):
         for one in heavy["steady_states"][state]["probes"][0]["output"]["startups"]:
             one["wire"]["connections"][0]["received_bytes"] = 10**9

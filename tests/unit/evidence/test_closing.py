@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,32 @@ def test_of_a_fault_in_tasks_it_says_in_how_many_it_was_measured() -> None:
     in_tasks = {**LATENCY, "tasks": {"counted": 4, "unmeasured": 1, "least": 50, "most": 52}}
     line = "  fault         latency: added_latency_ms 51.3 measured in 4 of 5 tasks, 50 expected"
     assert line in closing({"faults": [in_tasks]}, width=100)
+
+
+@pytest.mark.parametrize(
+    ("effect", "told"),
+    [
+        (
+            {"quantity": "effect", "expected": "measured", "observed": "not measured"},
+            "effect not measured",
+        ),
+        (
+            {"quantity": "service_scaling", "expected": {"minimum": 2, "maximum": None},
+             "observed": {"minimum": 1, "maximum": 4}},
+            "service_scaling minimum 1, maximum 4 measured, minimum 2, maximum unset expected",
+        ),
+    ],
+)  # fmt: skip
+def test_an_effect_reads_as_one_sentence_whatever_was_measured(
+    effect: dict[str, Any], told: str
+) -> None:
+    fault = {"parameters": {"kind": "proxy state"}, "name": "down"}
+    fault["effect"] = {**effect, "in_effect": False, "detail": "it cannot be told apart from slow"}
+    lines = closing({"faults": [fault]}, width=150)
+    assert f"  fault         proxy state: {told}" in lines
+    why = told if effect["quantity"] != "effect" else ""
+    because = f"no effect of down was measured: {why}{': ' if why else ''}it cannot be told apart"
+    assert because in " ".join(" ".join(lines).split())
 
 
 def test_a_violated_run_says_what_broke_first() -> None:

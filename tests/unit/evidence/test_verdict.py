@@ -115,7 +115,7 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
         ({"method": (run_of("add latency", status="failed", text="no toxiproxy"),)},
          Cause.INJECTION, "action 'add latency' in the method failed: no toxiproxy"),
         ({"faults": [FELT, NOT_FELT]}, Cause.NOT_MEASURED,
-         "slow was measured: expected 100, observed 0.3 (added_latency_ms) through the proxy"),
+         "slow was measured: added_latency_ms 0.3 measured, 100 expected: through the proxy"),
         ({"rollbacks": (run_of("remove", status="failed", text="gone"),)}, Cause.ROLLBACK,
          "action 'remove' in the rollbacks failed: gone"),
         ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),

@@ -28,6 +28,8 @@ def test_a_line_has_counts_time_and_faults() -> None:
         "Startups: 1 ready, 2 timed out, 2 left; 12.3 of 24 s; toxic latency, locks maintenance"
     )
     assert tally.decided == 3
+    now[0] = 40.2
+    assert "; 30.2 s, past the limit of 24 s and watched on; toxic" in tally.line
 
 
 def test_without_attempts_only_the_time_is_told() -> None:

@@ -37,6 +37,7 @@ from tests.support.journals import journal, judged, probe, state
 
 FELT = Effect("added_latency_ms", 50, 50.4, in_effect=True, added_round_trip_seconds=0.0504)
 NAME = "toxic run/run_latency"
+SMALL = "added_latency_ms 0.1"
 LATENCY = OrderedFault(NAME, FaultKind.TOXIC, {"type": "latency"})
 ORDER = PathOrder({"DATABASE_URL": "{url}"}, (LATENCY,))
 BEFORE_THE_FAULT = PathOrder({"DATABASE_URL": "{url}"})
@@ -128,7 +129,7 @@ NOT_FELT = Effect("added_latency_ms", 50, 0.1, in_effect=False)
         (LOST, "the relay was lost"),
         (
             PathReport((MeasuredFault(NAME, FELT, NOT_FELT),)),
-            f"{NAME} was not in effect after the startup: added_latency_ms was 0.1, 50 expected",
+            f"{NAME} was not in effect after the startup: {SMALL} measured, 50 expected",
         ),
         (PathReport((MeasuredFault(NAME, None, None, "it timed out"),)), "it timed out"),
     ],

@@ -319,7 +319,7 @@ def test_a_fault_without_effect_is_warned_about(
     nothing = Effect("latency_ms", 100, 0.2, in_effect=False)
     with caplog.at_level(logging.WARNING, "chaostoolkit"):
         injector.inject(FakeFault("slow", nothing))
-    assert "expected 100, observed 0.2 latency_ms" in caplog.text
+    assert "latency_ms 0.2 measured, 100 expected" in caplog.text
     assert events.seen[-1][1]["effect"]["in_effect"] is False
 
 

@@ -13,7 +13,7 @@ from chaosnetra import profiles
 from chaosnetra.errors import InvalidInput
 from chaosnetra.orchestrator.workload import load_workload
 from chaosnetra.profiles import Profile, known_profiles, load_profile
-from chaosnetra.startup.budgets import Demands, Finding, find, pressure_delay_of
+from chaosnetra.startup.budgets import Demands, Finding, find, lines_of, pressure_delay_of
 
 DEMANDS = Demands(
     under_load_seconds=45, base_seconds=25, pressure_delay_seconds=20, round_trip_seconds=0.5
@@ -140,7 +140,21 @@ def test_a_budget_that_is_not_there_is_never_a_pass(budget: str, rules: list[str
         assert f"the profile has no {budget.removesuffix('_seconds')}" in found[rule].why
     if "health-check" in rules:
         assert found["health-check"].has_seconds is None
-        assert "critical_path is not set" in found["health-check"].line
+        (line,) = lines_of([found["health-check"]])
+        assert line.startswith("critical_path is not set, needs ")
+
+
+def test_of_a_budget_that_breaks_two_rules_one_line_is_told() -> None:
+    failing = [
+        finding
+        for finding in findings(changed(initialization_seconds=25)).values()
+        if finding.budget == "initialization"
+    ]
+    assert [one.holds for one in failing] == [False, False]
+    (line,) = lines_of(failing)
+    assert line.startswith("initialization has 25 s, needs 45 s (")
+    assert line.count("initialization has") == 1
+    assert all(one.why in line for one in failing)
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ def test_a_report_of_a_path_is_bounded() -> None:
         (PathReport((replace(MEASURED, after=None),)), "was not measured after the startup"),
         (
             PathReport((replace(MEASURED, before=GONE),)),
-            "not in effect before the startup: added_latency_ms was 0.1, 50 expected",
+            "not in effect before the startup: added_latency_ms 0.1 measured, 50 expected",
         ),
         (PathReport((replace(MEASURED, failure="no slot free"),)), "no slot free"),
     ],

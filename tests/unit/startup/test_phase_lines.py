@@ -227,3 +227,11 @@ def test_any_bytes_can_be_read_by_patterns(chunks: list[bytes]) -> None:
     seen = Observed(Readiness.parse("exit"), LIMITS, output)
     seen.exit = Exit(1, None, asked=False, at=1.0)
     json.dumps(seen.outcome(1, Keeping()).to_json(), allow_nan=False)
+
+
+def test_one_that_is_ready_late_says_for_what_limit() -> None:
+    seen = Observed(Readiness.parse("tcp://127.0.0.1:{port}"), LIMITS, Output(), started_at=100.0)
+    seen.ready_at = seen.decided_at = 352.45
+    late = seen.outcome(1, Keeping())
+    assert late.status is Status.TIMED_OUT
+    assert present(late.error).text == "ready only after 252.45 s, past its limit of 240 s"
