@@ -347,7 +347,7 @@ class _Finding:
     def _settings(self, guess: Guess, readiness: str | None = None) -> Settings:
         configuration = _configuration(self._wanted, guess, readiness)
         sources = _sources(self._wanted, {**configuration, **_database(self._wanted)})
-        return Settings.from_configuration(sources.configuration)
+        return sources.settings()
 
     def _why_not(self, guess: Guess, sight: Sight, lines: Sequence[str]) -> str:
         """What is wrong, and the option that says it better."""
