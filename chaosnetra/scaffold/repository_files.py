@@ -127,8 +127,8 @@ def settings_text(service: Service) -> str:
         lines += [f"{_key(name)} = {as_toml(environment[name])}" for name in own]
         if own and usual:
             lines += [
-                "# The usual names for the same database: drivers and tools for migrations read them",
-                "# unasked. Remove those that yours do without.",
+                "# The usual names for the same database, which drivers and tools for migrations",
+                "# read unasked. Remove those that yours do without.",
             ]
         lines += [f"{_key(name)} = {as_toml(environment[name])}" for name in usual]
     return "\n".join(lines) + "\n"
