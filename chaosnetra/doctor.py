@@ -73,22 +73,20 @@ def _python() -> Found:
 
 def _settings() -> Found:
     """As they are without an experiment."""
-    from chaosnetra.settings import Settings
     from chaosnetra.settings.sources import sources_here
 
     sources = sources_here()
-    settings = Settings.from_configuration(sources.configuration)
+    settings = sources.settings()
     told = sources.told()
     shown = f"; given: {told}" if told else ""
     return State.OK, f"profile {settings.profile.name}, target {settings.target.shown}{shown}"
 
 
 def _database() -> Found:
-    from chaosnetra.settings import Settings
     from chaosnetra.settings.sources import sources_here
     from chaosnetra.stand.postgres import start_postgres
 
-    settings = Settings.from_configuration(sources_here().configuration)
+    settings = sources_here().settings()
     address = settings.database
     if address is not None:
         return State.OK, f"{asyncio.run(_answered(address))}: {address.shown}"

@@ -1,6 +1,7 @@
 """How a message says what to change: a setting, or an argument of an activity."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from chaosnetra.errors import changed_by
@@ -10,6 +11,8 @@ Parsed = TypeVar("Parsed")
 PREFIX = "CHAOSNETRA_"
 # How a message names an argument of an activity.
 ARGUMENT = "the argument `NAME`"
+# As `key_hint` writes it.
+_KEY_HINT = re.compile(r"\b(\w+) in the experiment's configuration(?: or [A-Z_][A-Z0-9_]*\b)?")
 
 
 def variable_of(key: str) -> str:
@@ -25,6 +28,21 @@ def key_hint(key: str, variable: str | None) -> str:
         variable: the environment variable that replaces it; None: none does.
     """
     return f"{key} in the experiment's configuration" + (f" or {variable}" if variable else "")
+
+
+def with_places(text: str, places: Mapping[str, str]) -> str:
+    """A message that names where a value came from, not all places where it could be.
+
+    Args:
+        text: of an error, with hints of `key_hint`.
+        places: by key, `by --set` or `in chaosnetra.toml:3`; keys that are not in it stay.
+    """
+
+    def where(found: re.Match[str]) -> str:
+        key = found[1]
+        return f"{key} {places[key]}" if key in places else found[0]
+
+    return _KEY_HINT.sub(where, text)
 
 
 def argument(parse: Callable[..., Parsed], name: str, value: Any, **bounds: Any) -> Parsed:

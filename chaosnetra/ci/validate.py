@@ -126,7 +126,12 @@ def _outcomes(
             yield not_run(experiment, files, f"broken: lint: {errors[0]}{more}")
             continue
         yield run_experiment(
-            experiment, folder / name, limit_seconds=limit_seconds, variables=given, told=say
+            experiment,
+            folder / name,
+            limit_seconds=limit_seconds,
+            variables=given,
+            given_by="--set",
+            told=say,
         )
 
 

@@ -30,8 +30,9 @@ def experiments(name: str | None, folder: Path | None) -> None:
     Exit codes: 0 done; 1 a file cannot be written; 2 there is no such experiment.
     """
     from chaosnetra.documents.findings import nearest
+    from chaosnetra.documents.shipped import shipped_files
 
-    shipped = _shipped()
+    shipped = shipped_files()
     if name is not None and name not in shipped:
         guess = nearest(name, shipped)
         known = f"did you mean {guess}?" if guess else f"there are {', '.join(shipped)}"
@@ -46,19 +47,6 @@ def experiments(name: str | None, folder: Path | None) -> None:
         width = max(map(len, shipped))
         for key, path in shipped.items():
             click.echo(f"{key:<{width}}  {_title(path)}")
-
-
-def _shipped() -> dict[str, Path]:
-    """Each file by its name without its ending; of a game day with its folder."""
-    from importlib.resources import files
-
-    root = Path(str(files("chaosnetra"))) / "shipped"
-    found = [*sorted(root.glob("*.json")), *sorted(root.glob("gamedays/*.json"))]
-    return {
-        path.relative_to(root).with_suffix("").as_posix(): path.resolve()
-        for path in found
-        if not path.name.endswith(".schema.json")
-    }
 
 
 def _title(path: Path) -> str:

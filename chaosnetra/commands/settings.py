@@ -30,18 +30,23 @@ def settings(experiment: Path | None, given: tuple[str, ...], explain: bool, out
 
     Exit codes: 0 they can be used; 2 one cannot, and the message names it.
     """
+    import os
+
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.redaction import Redactor
-    from chaosnetra.settings import Settings
+    from chaosnetra.running.unread import misspelled_variables, unread_variables
     from chaosnetra.settings.sources import check_keys, find_sources
 
     values = pairs("--set", given)
     with exit_on({ChaosnetraError: UNUSABLE}):
-        folder, declared = _place(experiment)
+        folder, written = _place(experiment)
+        configuration = written.get("configuration")
+        declared = configuration if isinstance(configuration, dict) else {}
         sources = find_sources(folder, declared, values)
         check_keys(values, [declared])
-        made = Settings.from_configuration(sources.configuration)
-        misspelled = list(sources.file.misspelled(declared)) if sources.file is not None else []
+        made = sources.settings()
+        unread = [] if sources.file is None else list(sources.file.unread(declared))
+    unread += unread_variables(os.environ, written) if written else misspelled_variables(os.environ)
     redactor = Redactor()
     redactor.learn(sources.configuration)
     if output == "json":
@@ -49,12 +54,12 @@ def settings(experiment: Path | None, given: tuple[str, ...], explain: bool, out
     else:
         for line in _lines(sources, made, explain=explain):
             click.echo(redactor.text(line))
-    for line in misspelled:
+    for line in unread:
         click.echo(f"warning: {line}", err=True)
 
 
 def _place(experiment: Path | None) -> "tuple[Path, Mapping[str, Any]]":
-    """Where `chaosnetra.toml` is looked for, and the configuration that the experiment has."""
+    """Where `chaosnetra.toml` is looked for, and the experiment as it is written."""
     from chaosnetra.documents.document import read_document
     from chaosnetra.errors import InvalidInput
     from chaosnetra.repository import folder_of
@@ -64,8 +69,7 @@ def _place(experiment: Path | None) -> "tuple[Path, Mapping[str, Any]]":
     data = read_document(experiment).data
     if not isinstance(data, dict) or "method" not in data:
         raise InvalidInput(f"{experiment} is no experiment: it has no method")
-    declared = data.get("configuration")
-    return folder_of(str(experiment)), declared if isinstance(declared, dict) else {}
+    return folder_of(str(experiment)), data
 
 
 def _groups(sources: "Sources") -> "dict[str, list[str]]":

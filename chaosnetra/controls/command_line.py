@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from chaosnetra.running.run import GIVEN_BY
+
 DEFAULT_JOURNAL = "journal.json"
 # Of `chaos run`, those that change what is done; what they are without being given.
 OPTIONS = {
@@ -30,6 +32,11 @@ def given_variables() -> dict[str, Any]:
     """The values of `--var`, by key."""
     given = _parameters("var").get("var")
     return dict(given) if isinstance(given, dict) else {}
+
+
+def given_by() -> str:
+    """The option that whoever started the run was given them by; `--var` without one."""
+    return os.environ.get(GIVEN_BY, "--var")
 
 
 def run_options() -> dict[str, str]:

@@ -14,7 +14,7 @@ from chaosnetra.consent.inspect import database_of, inspect_experiment
 from chaosnetra.consent.search_plan import SearchConsent, frame_of
 from chaosnetra.errors import InvalidInput, NotAllowed, Unreadable
 from chaosnetra.repository import folder_of
-from chaosnetra.running.run import SEARCH_CONSENT_FILE
+from chaosnetra.running.run import SEARCH_CONSENT_FILE, current_run
 from chaosnetra.running.session import Session
 from chaosnetra.settings import SETTINGS, Settings, setting_hint
 from chaosnetra.settings.sources import find_sources
@@ -108,6 +108,7 @@ def load(
         give_arguments(experiment)  # as a run does: the hash is over both
         configuration = load_configuration(declared or {}, dict(given or {}))
         sources.complete(configuration)
+        current_run().places = sources.places
         return experiment, configuration
     except (ChaosException, InvalidInput) as error:
         raise Unreadable(f"{path}: {error}") from None

@@ -28,6 +28,7 @@ from chaoslib.types import Configuration, Experiment, Secrets
 from chaosnetra.controls.command_line import (
     events_path,
     experiment_file,
+    given_by,
     given_variables,
     in_command,
     journal_path,
@@ -61,6 +62,7 @@ from chaosnetra.errors import (
 )
 from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
+from chaosnetra.hints import variable_of, with_places
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.repository import find_settings_file, folder_of
 from chaosnetra.running.run import (
@@ -166,7 +168,8 @@ def before_experiment_control(
             _open_session(context, configuration, secrets)
         _open_events(run)
     except ChaosnetraError as error:
-        _run.refused = str(error)  # the verdict's line will say it
+        # The verdict's line will say it.
+        _run.refused = with_places(str(error), run.places)
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
     _run.run = run
     settings = _run.session.settings if _run.session else None
@@ -198,16 +201,17 @@ def _complete(experiment: Experiment, configuration: Configuration) -> Chaosnetr
 
     declared = experiment.get("configuration")
     try:
-        sources = find_sources(folder, declared, given_variables(), option="--var")
+        sources = find_sources(folder, declared, given_variables(), option=given_by())
     except ChaosnetraError as error:
         return error
+    current_run().places = sources.places
     if configuration is not None:
         sources.complete(configuration)
     _run.started_with["sources"] = sources.to_json()
     if told := sources.told():
         logger.info(f"Settings: {told}")
     if sources.file is not None:
-        for line in sources.file.misspelled(sources.declared):
+        for line in sources.file.unread(sources.declared):
             logger.warning(line)
     return None
 
@@ -263,7 +267,10 @@ def _name_unread_variables(experiment: Experiment) -> None:
     if any(name.startswith("CHAOSNETRA_") for name in os.environ):
         from chaosnetra.running.unread import unread_variables
 
-        for line in unread_variables(os.environ, experiment):
+        # A setting that is given to `ci` is handed on by its variable too.
+        handed_on = set(map(variable_of, given_variables()))
+        environ = {name: os.environ[name] for name in os.environ.keys() - handed_on}
+        for line in unread_variables(environ, experiment):
             logger.warning(line)
 
 

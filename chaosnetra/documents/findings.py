@@ -11,6 +11,8 @@ from chaosnetra.text import one_line
 # Of the names that are compared: their length, and how many.
 LONGEST = 100
 MOST_KNOWN = 200
+# What names of durations, amounts and shares end with.
+UNITS = ("seconds", "ms", "mb", "mbps", "megabytes", "rate")
 
 
 class Severity(StrEnum):
@@ -53,15 +55,23 @@ class Finding:
         )
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.7) -> str | None:
     """The known name that is most like `name`; None when none is.
 
-    Capitals, and hyphens in place of underscores, make no difference to the likeness.
+    Capitals, and hyphens in place of underscores, make no difference to the likeness. A name that
+    lacks nothing but its unit, as `latency` for `latency_ms`, is like it.
+
+    Args:
+        name: as it was written.
+        known: names that there are; the first 200 are compared.
+        likeness: the least share of letters, 0 to 1, that both must have in the same order.
     """
     if len(name) > LONGEST:
         return None
     plain = {_plain(candidate): candidate for candidate in islice(known, MOST_KNOWN)}
-    found = get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
+    written = _plain(name)
+    found = get_close_matches(written, plain, n=1, cutoff=likeness)
+    found = found or [f"{written}_{unit}" for unit in UNITS if f"{written}_{unit}" in plain]
     return plain[found[0]] if found else None
 
 

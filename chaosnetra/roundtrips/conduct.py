@@ -27,11 +27,13 @@ def settings_from(*given: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidInput(f"there is no setting {key!r:.100}")
     if not str(typed.get("target", "?")).strip():
         raise InvalidInput("the target is empty: give a command line or module:app")
-    configuration = sources_here({"time_scale": "1", **typed}).configuration
+    sources = sources_here({"time_scale": "1", **typed})
+    configuration = sources.configuration
     if names_staging(configuration):
         raise InvalidInput(
             "round trips are measured locally only", f"{setting_hint('environment')} to local"
         )
+    sources.settings()  # what cannot be used is told with who gives it
     return configuration
 
 

@@ -12,6 +12,7 @@ from chaosnetra.processes.identity import started
 from chaosnetra.runner.ending import RunIdentity
 from chaosnetra.runner.files import RunFiles
 from chaosnetra.runner.lifeline import UNWATCHED, WATCHED
+from chaosnetra.running.run import GIVEN_BY
 from chaosnetra.settings import SETTINGS
 
 GATE_SECONDS = 10.0
@@ -30,6 +31,7 @@ class ChildRun:
             where the experiment does not declare them, too.
         environment: what it has besides this process's.
         options: of `chaos run`, beside those for its journal.
+        given_by: the option that the variables come from, as whoever gave them knows it.
 
     Raises:
         OSError: it cannot be started; so does a ValueError.
@@ -44,6 +46,7 @@ class ChildRun:
         variables: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
+        given_by: str = "--var",
     ) -> None:
         given = [
             word for key, value in (variables or {}).items() for word in ("--var", f"{key}={value}")
@@ -73,7 +76,7 @@ class ChildRun:
                     *options,
                     str(experiment),
                 ],
-                env={**os.environ, **settings, **(environment or {})},
+                env={**os.environ, **settings, GIVEN_BY: given_by, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from chaosnetra.documents.document import read_document
-from chaosnetra.documents.encodings import possible
 from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.runner.unparsed import HYPOTHESIS, may_be_an_experiment
 
 SUFFIXES = (".json", ".yaml", ".yml")
 MOST_FILES = 10_000
-_HYPOTHESIS = "steady-state-hypothesis"
-# A file that cannot be parsed is taken for a broken experiment when it holds one of its keys; what
-# the core writes at the beginning of a journal says that it is none.
-_SIGN = re.compile(rf"""{_HYPOTHESIS}|(?:^|[{{,])\s*["']?method["']?\s*:""", re.MULTILINE)
-_JOURNAL_SIGN = "chaoslib-version"
 
 
 @dataclass(frozen=True)
@@ -79,18 +74,19 @@ class RunFiles:
 def read_experiment(path: Path) -> Experiment | None:
     """Read a file; None when it is something else than an experiment.
 
-    Journals, profiles, game days and all other JSON or YAML are something else. One that looks
-    like an experiment and cannot be parsed is broken.
+    Journals, profiles, game days and all other JSON or YAML are something else. One that cannot
+    be parsed, and may be an experiment by how it begins, is broken: it is passed over only when
+    its first keys are those of something else.
     """
     if path.suffix not in SUFFIXES:
         return None
     try:
         data = read_document(path).data
     except Unreadable as error:
-        return Experiment(path, "", (), str(error)) if _looks_like_an_experiment(path) else None
+        return _broken(path, error) if may_be_an_experiment(path) else None
     if not isinstance(data, dict) or isinstance(data.get("experiment"), dict):
         return None
-    if "method" not in data and _HYPOTHESIS not in data:
+    if "method" not in data and HYPOTHESIS not in data:
         return None
     title, tags, declared = data.get("title"), data.get("tags"), data.get("configuration")
     return Experiment(
@@ -105,12 +101,12 @@ def find_experiments(places: Iterable[Path]) -> list[Experiment]:
     """The experiments that are meant by files and folders, each once.
 
     Args:
-        places: files, each of which must be an experiment, and folders, whose experiments are
-            taken, also those in folders in them.
+        places: files, each of which must be an experiment or is broken, and folders, whose
+            experiments are taken, also those in folders in them.
 
     Raises:
-        InvalidInput: a file is no experiment, a folder holds none, or over 10,000 files.
-        Unreadable: there is no such file, or nothing tells what it is.
+        InvalidInput: a file is whole and no experiment, a folder holds none, or over 10,000 files.
+        Unreadable: there is no such file, or the Chaos Toolkit reads none of its kind.
     """
     found: dict[Path, Experiment] = {}
     for place in places:
@@ -123,10 +119,15 @@ def _named(path: Path) -> Experiment:
     if not path.is_file():
         raise Unreadable(f"{path}: there is no such file")
     experiment = read_experiment(path)
-    if experiment is None:
-        read_document(path)  # one that cannot be read says why
-        raise InvalidInput(f"{path} is no experiment: it has neither method nor {_HYPOTHESIS}")
-    return experiment
+    if experiment is not None:
+        return experiment
+    try:
+        read_document(path)
+    except Unreadable as error:
+        if path.suffix not in SUFFIXES:
+            raise
+        return _broken(path, error)  # whoever names it says that it is an experiment
+    raise InvalidInput(f"{path} is no experiment: it has neither method nor {HYPOTHESIS}")
 
 
 def _in_folder(folder: Path) -> Iterator[Experiment]:
@@ -140,10 +141,5 @@ def _in_folder(folder: Path) -> Iterator[Experiment]:
     yield from experiments
 
 
-def _looks_like_an_experiment(path: Path) -> bool:
-    try:
-        raw = path.read_bytes()
-        text = raw.decode(possible(raw[:4])[0], errors="replace")
-    except (OSError, ValueError):
-        return False
-    return _SIGN.search(text) is not None and _JOURNAL_SIGN not in text
+def _broken(path: Path, why: Unreadable) -> Experiment:
+    return Experiment(path, "", (), str(why))

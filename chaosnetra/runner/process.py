@@ -29,6 +29,7 @@ def run_experiment(
     variables: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    given_by: str = "--var",
     told: Callable[[str], None] = lambda line: None,
 ) -> RunOutcome:
     """Run an experiment as its user would, and wait for its end.
@@ -40,6 +41,7 @@ def run_experiment(
         variables: of its configuration, in place of those in its file.
         environment: what it has besides this process's.
         options: of `chaos run`, beside those for its journal.
+        given_by: the option that the variables come from.
         told: called with each line that it says, in another thread.
 
     Raises:
@@ -60,6 +62,7 @@ def run_experiment(
             variables=variables,
             environment=environment,
             options=options,
+            given_by=given_by,
         )
         assert run.process.stdout is not None  # noqa: S101 - it is a pipe
         pipe = (run.process.stdout, output, told)

@@ -14,6 +14,7 @@ from chaoslib.exit import exit_ungracefully
 from chaoslib.types import Configuration, Secrets
 
 from chaosnetra.errors import ChaosnetraError, MachineryFailed, NotAllowed
+from chaosnetra.hints import with_places
 from chaosnetra.running.arguments import called, with_settings
 from chaosnetra.running.preview import Preview, is_previewing
 from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, current_run
@@ -87,7 +88,8 @@ def _session_for(configuration: Configuration) -> Iterator[Session]:
             _check_arguments(session)
             yield session
     except ChaosnetraError as error:
-        text = with_settings(str(error), current_run().experiment)
+        run = current_run()
+        text = with_places(with_settings(str(error), run.experiment), run.places)
         raise ActivityFailed(mask(plain_names(text))) from error
     except ChaosException:
         raise

@@ -29,6 +29,8 @@ ENDING_SECONDS = 300.0
 EXIT_WITHOUT_ROLLBACKS = 30
 # Names the file in which a baseline is passed on: see `chaosnetra.running.baseline`.
 BASELINE_FILE = "CHAOSNETRA_BASELINE"
+# The option that a command was given the values by that it hands on as `--var`.
+GIVEN_BY = "CHAOSNETRA_GIVEN_BY"
 # Names the file by which a trial in staging knows what its search was consented to.
 SEARCH_CONSENT_FILE = "CHAOSNETRA_SEARCH_CONSENT"
 
@@ -41,7 +43,7 @@ class Run:
     `unwinding` from then on, `finishing` once it undoes everything and writes its journal, which
     no signal may interrupt. `over` is true once the core has done its part, and `signals` counts
     those that came. `experiment` is what runs, as it is written, once the journal control
-    has been told.
+    has been told, and `places` where its values came from; see `chaosnetra.hints.with_places`.
     """
 
     def __init__(self) -> None:
@@ -49,6 +51,7 @@ class Run:
         self.redactor = Redactor()
         self.events = EventLog(self.id, self.redactor)
         self.experiment: Mapping[str, Any] | None = None
+        self.places: Mapping[str, str] = {}
         self.interrupted_by: str | None = None
         self.exit_code: int | None = None
         self.in_rollbacks = False

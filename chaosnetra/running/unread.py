@@ -1,11 +1,12 @@
 """Variables of the environment that look like settings, and that nothing in a run reads."""
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from chaosnetra.hints import PREFIX
+from chaosnetra.documents.findings import nearest
+from chaosnetra.documents.shipped import shipped_variables
+from chaosnetra.hints import PREFIX, variable_of
 from chaosnetra.settings import SETTINGS
 
 # What this package hands to processes of its own, and what they read.
@@ -14,6 +15,7 @@ INTERNAL = frozenset(
     for name in (
         "BASELINE",
         "EXECUTION",
+        "GIVEN_BY",
         "REPORT_DATABASE_URL",
         "SCHEMA",
         "SEARCH_CONSENT",
@@ -23,7 +25,9 @@ INTERNAL = frozenset(
         "WARM_POOL",
     )
 )
-ALIKE = 0.75
+# Of a name without its prefix: a variable that is merely like another one was not misspelled.
+LIKENESS = 0.8
+MOST_EXPERIMENTS = 3
 # The module of the activities that start targets.
 _STARTS = "chaosnetra.startup.probes"
 _NAMED = re.compile(rf"{PREFIX}\w+")
@@ -40,26 +44,58 @@ def unread_variables(environ: Mapping[str, str], experiment: Mapping[str, Any]) 
         Lines in the order of the names; each says what was meant, where that can be guessed.
     """
     named = set(_names(experiment))
-    settings = {setting.variable: setting.key for setting in SETTINGS.values()}
+    settings = {setting.variable for setting in SETTINGS.values()}
     declared = experiment.get("configuration")
+    own = {variable_of(str(key)): key for key in declared} if isinstance(declared, Mapping) else {}
     lines = []
     target = SETTINGS["target"].variable
     if environ.get(target) and _STARTS not in set(_texts(experiment)):
         lines.append(f"{target} is set, and this experiment starts no target")
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in named or name in INTERNAL:
+    for name in _ours(environ):
+        if name in named:
             continue
-        key = settings.get(name)
-        if key is None:
-            alike = difflib.get_close_matches(name, [*settings, *named], 1, ALIKE)
-            meant = f"; did you mean {alike[0]}?" if alike else ""
-            lines.append(f"{name} is set, and nothing reads it{meant}")
-        elif isinstance(declared, Mapping) and key in declared:
+        if name in own:
             lines.append(
                 f"{name} is set, and nothing reads it: the experiment's configuration has its own "
-                f"{key}"
+                f"{own[name]}"
             )
+        elif name not in settings:
+            others = shipped_variables().get(name)
+            why = (
+                f"this experiment does not read it: it is a parameter of {_first(others)}"
+                if others
+                else f"nothing reads it{_meant(name, (*settings, *named))}"
+            )
+            lines.append(f"{name} is set, and {why}")
     return lines
+
+
+def misspelled_variables(environ: Mapping[str, str]) -> list[str]:
+    """A line for each variable that is called nearly as a setting, where there is no experiment."""
+    settings = [setting.variable for setting in SETTINGS.values()]
+    known = {*settings, *shipped_variables()}
+    return [
+        f"{name} is set, and nothing reads it{meant}"
+        for name in _ours(environ)
+        if name not in known and (meant := _meant(name, settings))
+    ]
+
+
+def _ours(environ: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in INTERNAL)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    guess = nearest(
+        name.removeprefix(PREFIX), sorted(one.removeprefix(PREFIX) for one in known), LIKENESS
+    )
+    return f"; did you mean {PREFIX}{guess}?" if guess else ""
+
+
+def _first(experiments: Sequence[str]) -> str:
+    more = len(experiments) - MOST_EXPERIMENTS
+    shown = ", ".join(experiments[:MOST_EXPERIMENTS])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _names(data: Any) -> Iterator[str]:

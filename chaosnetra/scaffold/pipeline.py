@@ -32,7 +32,7 @@ _REUSABLE_TRIGGERS = f"""\
         type: string
         default: ""
       package:
-        description: What pip installs
+        description: What pip installs; a git URL or a wheel where no package index has it
         type: string
         default: {DISTRIBUTION}
       evidence:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from chaosnetra import DISTRIBUTION
 from chaosnetra.documents.json_layout import laid_out
 from chaosnetra.errors import InvalidInput
 from chaosnetra.repository import SETTINGS_FILE, repository_of
@@ -17,6 +18,7 @@ from chaosnetra.scaffold.writing import Wanted
 from chaosnetra.text import one_line
 from chaosnetra.trying.conduct import FOLDER
 from chaosnetra.trying.experiment import experiment_of, latency_experiment_of
+from chaosnetra.trying.variables import USUAL
 
 STAGES, LATENCY = "startup.json", "startup_latency.json"
 GITHUB = PurePosixPath(".github/workflows/startup.yml")
@@ -118,9 +120,17 @@ def settings_text(service: Service) -> str:
     lines += [f"{key} = {as_toml(given[key])}" for key in (*named, *others)]
     environment = given.get("target_environment", {})
     if environment:
+        usual = [name for name in environment if name in USUAL]
+        own = [name for name in environment if name not in USUAL]
         lines += ["", "# What the service takes its database from, and what else it needs."]
         lines += ["[target_environment]"]
-        lines += [f"{_key(key)} = {as_toml(text)}" for key, text in environment.items()]
+        lines += [f"{_key(name)} = {as_toml(environment[name])}" for name in own]
+        if own and usual:
+            lines += [
+                "# The usual names for the same database, which drivers and tools for migrations",
+                "# read unasked. Remove those that yours do without.",
+            ]
+        lines += [f"{_key(name)} = {as_toml(environment[name])}" for name in usual]
     return "\n".join(lines) + "\n"
 
 
@@ -166,6 +176,12 @@ def next_steps(place: Place) -> Iterator[str]:
     says = main.read_text(encoding="utf-8", errors="replace") if main.is_file() else ""
     if (place.root / GITLAB).exists() and str(GITLAB) not in says:
         yield f"  add to {place.shown(GITLAB_MAIN)}:  include: [{{ local: /{GITLAB} }}]"
+    for file in (GITHUB, GITLAB):
+        if (place.root / file).exists():
+            yield (
+                f"  where no package index has {DISTRIBUTION}: set PACKAGE in {place.shown(file)} "
+                "to a git URL or a wheel"
+            )
     yield f"  chaos run {experiments / STAGES}"
     yield f"  chaosnetra search {experiments / LATENCY} --vary latency_ms --from 10 --to 10000"
     yield f"  chaosnetra settings {experiments / STAGES}"

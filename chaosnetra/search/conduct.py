@@ -333,6 +333,7 @@ def _make(
             **environment,
         },
         options=_options(subject, search, folder),
+        given_by="--set",
     )
     journal = str(RunFiles(Path(TRIALS, place.name)).journal)
     # Of a map, what holds at a value is looked up by the value that was asked for.

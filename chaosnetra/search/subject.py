@@ -166,7 +166,7 @@ def read_subject(path: Path, key: str, variables: Mapping[str, str]) -> Subject:
         raise InvalidInput(f"{key} is varied, so --set cannot give it a value")
     sources = find_sources(folder_of(str(path)), declared, variables)
     values = {**sources.configuration, key: sources.given[key].value}
-    settings = Settings.from_configuration(values)
+    settings = sources.settings(**{key: values[key]})
     # An empty text is what a value has that is left out, unless it is one of ours.
     if values[key] != "" or key in SETTINGS:
         try:

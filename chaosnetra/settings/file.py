@@ -54,19 +54,30 @@ class SettingsFile:
         """Where it gives a value, as editors and terminals take it."""
         return f"{shown(self.path)}:{self.lines[key]}"
 
-    def misspelled(self, declared: Mapping[str, Any]) -> Iterator[str]:
-        """A line for each parameter that an experiment does not have under this name, but nearly.
+    def unread(self, declared: Mapping[str, Any]) -> Iterator[str]:
+        """A line for each parameter that does not count in an experiment that seems to be meant.
 
-        One that is like none is for another experiment.
+        Either that writes its own value out, or it has a parameter of nearly this name. What it
+        has nothing like is for another experiment.
         """
         left = [key for key in declared if key not in self.values]
         for key in self.parameters:
-            guess = nearest(key, left) if key not in declared else None
-            if guess:
+            if key in declared:
+                if not is_from_environment(declared[key]):
+                    yield (
+                        f"{self.place(key)}: {key} does not count here: the experiment's "
+                        f"configuration has its own {key}"
+                    )
+            elif guess := nearest(key, left):
                 yield (
                     f"{self.place(key)}: this experiment has no parameter {key}; did you mean "
                     f"{guess}?"
                 )
+
+
+def is_from_environment(entry: Any) -> bool:
+    """Whether an entry of an experiment's configuration takes its value from a variable."""
+    return isinstance(entry, Mapping) and entry.get("type") == "env"
 
 
 def shown(path: Path) -> str:

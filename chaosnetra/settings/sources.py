@@ -20,9 +20,10 @@ from typing import Any
 
 from chaosnetra.documents.findings import nearest
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import with_places
 from chaosnetra.redaction import MASK, holds_secret
-from chaosnetra.settings import SETTINGS
-from chaosnetra.settings.file import SettingsFile, find_file
+from chaosnetra.settings import SETTINGS, Settings
+from chaosnetra.settings.file import SettingsFile, find_file, is_from_environment
 from chaosnetra.text import cut, one_line
 
 LONGEST_SHOWN = 60
@@ -83,6 +84,33 @@ class Sources:
             is_new = one.source is Source.COMMAND_LINE and key not in configuration
             if one.source is Source.FILE or is_new:
                 configuration[key] = one.value
+
+    @property
+    def places(self) -> dict[str, str]:
+        """For `with_places`: where the file or the command line gives a value, by key."""
+        by = {Source.COMMAND_LINE: "by", Source.FILE: "in"}
+        return {
+            key: f"{by[one.source]} {one.place}"
+            for key, one in self.given.items()
+            if one.source in by
+        }
+
+    def settings(self, environ: Mapping[str, str] | None = None, **others: Any) -> Settings:
+        """What a run has, where the Chaos Toolkit has loaded nothing.
+
+        Args:
+            environ: environment variables; this process's by default.
+            others: values in place of those here.
+
+        Raises:
+            InvalidInput: a value cannot be used; names who gives it.
+        """
+        try:
+            return Settings.from_configuration({**self.configuration, **others}, environ)
+        except InvalidInput as error:
+            told = type(error)(with_places(str(error), self.places))
+            told.setting = error.setting
+            raise told from error.__cause__
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -187,9 +215,7 @@ def _candidates(
 ) -> Iterator[Given]:
     """All that give a value for a key; never two of one source."""
     entry = declared.get(key)
-    from_environment: Mapping[str, Any] | None = None
-    if isinstance(entry, Mapping) and entry.get("type") == "env":
-        from_environment = entry
+    from_environment: Mapping[str, Any] | None = entry if is_from_environment(entry) else None
     if key in command_line:
         yield Given(command_line[key], Source.COMMAND_LINE, option)
     if key in declared and from_environment is None:

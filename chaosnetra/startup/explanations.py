@@ -12,7 +12,7 @@ from chaosnetra.text import how_many
 def judge_explanations(
     outcomes: Sequence[StartupOutcome],
     contrasts: Mapping[ExitReason, StartupOutcome],
-    exit_code: int,
+    exit_code: int | None,
     fatal_faults: Sequence[str] = (),
     uncounted: Uncounted | None = None,
 ) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def judge_explanations(
     Args:
         outcomes: at least one.
         contrasts: startups that were made to end for another reason, by that reason.
-        exit_code: what a failed startup must end with.
+        exit_code: what a failed startup must end with; None: any but 0.
         fatal_faults: names of the faults in place that every startup must fail under.
         uncounted: startups that are no trials; None: there are none.
 
@@ -48,11 +48,12 @@ def judge_explanations(
     observed += [f"not told apart: {', '.join(confused)}"] if confused else []
     observed += [f"{uncounted.more}"] if uncounted else []
     first, lacks = lacking[0] if lacking else (None, [])
+    code = "an exit code other than 0" if exit_code is None else f"exit code {exit_code}"
     return {
         "held": not lacking and not confused and uncounted is None,
-        "expected": f"each startup that fails ends with exit code {exit_code}, serves nothing, and "
+        "expected": f"each startup that fails ends with {code}, serves nothing, and "
         "says its cause, and its phase where it has phases"
-        + (f"; exit code {exit_code} for other reasons is told apart" if contrasts else "")
+        + (f"; {code} for other reasons is told apart" if contrasts else "")
         + (f"; all fail under {', '.join(fatal_faults)}" if fatal_faults else ""),
         "observed": ", ".join(observed),
         "attempts": len(outcomes),
@@ -98,7 +99,7 @@ def _reasons(outcome: StartupOutcome) -> tuple[ExitReason, ...]:
 
 
 def left_unsaid(
-    outcome: StartupOutcome, exit_code: int, fatal_faults: Sequence[str] = ()
+    outcome: StartupOutcome, exit_code: int | None, fatal_faults: Sequence[str] = ()
 ) -> list[str]:
     """What a startup that is not ready owes whoever reads its end; empty when it left nothing out.
 
@@ -106,7 +107,8 @@ def left_unsaid(
 
     Args:
         outcome: of a startup.
-        exit_code: what a failed startup must end with.
+        exit_code: what a failed startup must end with; None: any but 0, by which alone whoever
+            starts it sees that it failed.
         fatal_faults: faults in place that it must not be ready under.
     """
     if outcome.status is Status.READY:
@@ -120,15 +122,16 @@ def left_unsaid(
     found = []
     if outcome.ended_by is EndedBy.LAUNCHER:
         found.append("it did not end by itself")
-    elif outcome.exit_code != exit_code:
+    elif outcome.exit_code in (None, 0) or exit_code not in (None, outcome.exit_code):
         by_signal = outcome.signal is not None
         ended = f"by signal {outcome.signal}" if by_signal else f"with {outcome.exit_code}"
-        found.append(f"it ended {ended}, not with {exit_code}")
+        wanted = "an exit code other than 0" if exit_code is None else exit_code
+        found.append(f"it ended {ended}, not with {wanted}")
     elif outcome.exit_reason not in _reasons(outcome):
         why = "for a reason that is not known"
         if outcome.exit_reason not in (None, ExitReason.UNKNOWN):
             why = f"because of {str(outcome.exit_reason).replace('_', ' ')}"
-        found.append(f"it ended with {exit_code} {why}")
+        found.append(f"it ended with {outcome.exit_code} {why}")
     if outcome.answered:
         found.append("it answered requests")
     elif outcome.was_ready_seconds is not None:

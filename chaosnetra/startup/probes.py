@@ -17,6 +17,9 @@ __all__ = ["budgets_suffice", "failures_are_explained", "startups_succeed"]
 
 logger = logging.getLogger("chaostoolkit")
 
+# What uvicorn, and so the reference orchestrator, ends with when a startup failed.
+ORCHESTRATOR_FAILED = 3
+
 
 @edge
 def startups_succeed(
@@ -73,7 +76,7 @@ def startups_succeed(
 
 @edge
 def failures_are_explained(
-    session: Session, count: int = 3, exit_code: int = 3, fault_is_fatal: bool = False
+    session: Session, count: int = 3, exit_code: str = "auto", fault_is_fatal: bool = False
 ) -> Result:
     """Start the orchestrator `count` times at once; whichever fails must say so, and why.
 
@@ -88,7 +91,8 @@ def failures_are_explained(
 
     Args:
         count: startups at once, 1 to 1,000.
-        exit_code: what a failed startup ends with, 1 to 255.
+        exit_code: what a failed startup ends with, 1 to 255; `auto`: 3 of the reference
+            orchestrator, as uvicorn ends then, and any but 0 of another target.
         fault_is_fatal: whether every startup must fail while a fault is in place that was
             measured: one that is ready all the same leaves something unsaid too.
 
@@ -100,7 +104,7 @@ def failures_are_explained(
     Raises:
         ActivityFailed: a setting is wrong or a part is missing. That startups fail is a result.
     """
-    code = argument(whole_number, "exit_code", exit_code, minimum=1, maximum=255)
+    code = _exit_code(session, exit_code)
     is_fatal = argument(truth, "fault_is_fatal", fault_is_fatal)
     launcher = launcher_for(session, count)
     in_effect = list(session.faults_in_effect)
@@ -114,6 +118,12 @@ def failures_are_explained(
     )
     logger.info(f"Startups: {result['observed']}")
     return {**result, **launched.circumstances}
+
+
+def _exit_code(session: Session, wanted: str) -> int | None:
+    if str(wanted).strip() != "auto":  # a number, where an experiment writes one
+        return argument(whole_number, "exit_code", wanted, minimum=1, maximum=255)
+    return ORCHESTRATOR_FAILED if session.settings.target.is_reference else None
 
 
 @edge

@@ -37,6 +37,7 @@ from chaosnetra.trying.guessing import (
     guess_preparation,
     guess_python,
 )
+from chaosnetra.trying.naming import name_of
 from chaosnetra.trying.reading import sources_of
 from chaosnetra.trying.scouting import Sight, look, prepare
 from chaosnetra.whole_file import written_whole
@@ -301,7 +302,7 @@ class _Finding:
         latency_ms = self._wanted.latency_ms or latencies_ms(sight.seen)[1]
         limit_seconds = self._wanted.limit_seconds or limit_for(sight.seconds)
         configuration = _configuration(self._wanted, guess, sight.readiness, limit_seconds)
-        name = Path(self._wanted.words[0]).name
+        name = name_of(self._wanted.words, self._wanted.directory or Path())
         if self._is_prepared and self._wanted.database_url is not None:
             configuration.pop("prepare_command")  # this database has its tables, and keeps them
         made = Tried(name, configuration, latency_ms, self._wanted.count)
@@ -347,7 +348,7 @@ class _Finding:
     def _settings(self, guess: Guess, readiness: str | None = None) -> Settings:
         configuration = _configuration(self._wanted, guess, readiness)
         sources = _sources(self._wanted, {**configuration, **_database(self._wanted)})
-        return Settings.from_configuration(sources.configuration)
+        return sources.settings()
 
     def _why_not(self, guess: Guess, sight: Sight, lines: Sequence[str]) -> str:
         """What is wrong, and the option that says it better."""

@@ -72,7 +72,7 @@ def settings_of(step: DayStep, passed: Passed) -> Settings:
     """
     environ = {**os.environ, **passed.environment}
     sources = find_sources(folder_of(str(step.experiment)), environ=environ)
-    return Settings.from_configuration(sources.configuration, environ)
+    return sources.settings(environ)
 
 
 def check_changes(day: GameDay, step: DayStep, changed: Mapping[str, str]) -> None:

@@ -60,6 +60,7 @@ def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write:
     broken = write("broken.json", without_title)
     torn = write("torn.json", {})
     Path(torn).write_text('{"title": "torn",\n "method": [{"type": "probe",}]')
+    Path(write("early.json", {})).write_text('{"profile": ')  # named, it is none the less told
     misspelled = write("misspelled.json", {**states("misspelled"), "steady-state-hypotesis": {}})
 
     first = ci(tmp_path, held, "--output-folder", "first", "--baseline", "none")
@@ -68,9 +69,10 @@ def test_a_broken_experiment_is_told_from_a_broken_system(tmp_path: Path, write:
     assert outcomes(tmp_path / "first") == ["held"]
     assert verdicts(tmp_path / "first", "it holds") == set()
 
-    mixed = ci(tmp_path, torn, held, broken, misspelled, "--output-folder", "mixed", "--no-lint")
+    named = (torn, "early.json", held, broken, misspelled)
+    mixed = ci(tmp_path, *named, "--output-folder", "mixed", "--no-lint")
     assert mixed.returncode == 2
-    assert outcomes(tmp_path / "mixed") == ["broken", "held", "broken", "held"]
+    assert outcomes(tmp_path / "mixed") == ["broken", "broken", "held", "broken", "held"]
     assert verdicts(tmp_path / "mixed", "broken") == {"error"}
     assert verdicts(tmp_path / "mixed", "torn") == {"error"}
     assert f"{torn}: broken: {torn}: line 2: not JSON" in mixed.stdout

@@ -37,6 +37,7 @@ def explained(configuration: Configuration, **arguments: Any) -> dict[str, Any]:
 def test_startups_that_are_ready_have_nothing_to_explain(configuration: Configuration) -> None:
     result = explained(configuration)
     assert (result["held"], result["ready"], result["failures"]) == (True, 2, 0)
+    assert result["exit_code"] == 3  # the orchestrator's own
     told = {one["reason"]: (one["told"], one["status"]) for one in result["told_apart"]}
     assert told == {"not_imported": (True, "failed"), "port_in_use": (True, "failed")}
 
@@ -145,7 +146,7 @@ def test_a_service_that_prints_no_phases_explains_itself_by_its_cause(
     said = "2026/01/02 03:04:05 dial tcp 10.0.0.3:5432: connect: connection refused"
     configuration["target"] = f"sh -c 'echo {said}; exit 1'"
     disable_proxy(configuration=configuration)
-    result = explained(configuration, exit_code=1, fault_is_fatal=True)
+    result = explained(configuration, fault_is_fatal=True)  # its code is none that is prescribed
     assert (result["held"], result["failed"], result["failures"]) == (True, 2, 0)
     assert result["startups"][0]["error"]["text"] == said
 

@@ -71,3 +71,30 @@ def test_what_cannot_be_used_is_named(
     done = shown(*arguments)
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+def test_what_no_run_would_read_is_told_here_as_in_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAOSNETRA_COUNT", "9")
+    monkeypatch.setenv("CHAOSNETRA_TARGETT", "3")
+    Path("chaosnetra.toml").write_text("[parameters]\nlatency_ms = 300\n")
+    made = {**states("t"), "configuration": {"count": 3, "latency_ms": 150}}
+    Path("experiment.json").write_text(json.dumps(made))
+    misspelled = (
+        "warning: CHAOSNETRA_TARGETT is set, and nothing reads it; did you mean CHAOSNETRA_TARGET?"
+    )
+    assert shown("experiment.json").stderr.splitlines() == [
+        (
+            "warning: chaosnetra.toml:2: latency_ms does not count here: the experiment's "
+            "configuration has its own latency_ms"
+        ),
+        (
+            "warning: CHAOSNETRA_COUNT is set, and nothing reads it: the experiment's "
+            "configuration has its own count"
+        ),
+        misspelled,
+    ]
+    # Without an experiment nobody knows what else is read.
+    assert shown().stderr.splitlines() == [misspelled]

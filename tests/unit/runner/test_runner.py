@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.errors import InvalidInput, Unreadable
+from chaosnetra.errors import InvalidInput
+from chaosnetra.lint.schema import EXPERIMENT
 from chaosnetra.runner import process as running
 from chaosnetra.runner.child import ChildRun
 from chaosnetra.runner.ending import end_and_undo
 from chaosnetra.runner.files import Experiment, RunFiles, find_experiments, read_experiment
 from chaosnetra.runner.outcome import Kind, judge_run, last_lines
+from chaosnetra.runner.unparsed import KEYS
 from tests.support.experiments import EMPTY
 from tests.support.helpers import wait_until
 from tests.support.repository import EXPERIMENTS
@@ -69,8 +71,47 @@ def test_a_broken_one_is_an_error_and_other_broken_files_are_not(tmp_path: Path,
             assert found.broken.startswith(f"{path}: ")
     path.write_text('{"profile": [')
     assert read_experiment(path) is None
-    with pytest.raises(Unreadable, match=name):
-        find_experiments([path])
+    (found,) = find_experiments([path])  # whoever names it says that it is an experiment
+    assert found.broken is not None
+    assert found.broken.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_one"),
+    [
+        ("it.json", '{"title": ', True),
+        ("it.json", '{"titl', True),
+        ("it.json", '{"version": "1.0.0", "title": "a', True),
+        ("it.json", '{"version": "1', True),
+        ("it.json", "{", True),
+        ("it.yaml", 'title: "cut', True),
+        ("it.yaml", '---\nversion: 1\ndescription: "a', True),
+        ("it.yaml", '{"title": ', True),
+        ("package.json", '{"name": "a", "version": "1", "description": ', False),
+        ("tsconfig.json", '{\n  // ours\n  "compilerOptions": {"title": 1},\n}', False),
+        ("launch.json", '{"version": "0.2.0", "configurations": [{"title": 1,}],}', False),
+        ("journal.json", '{"chaoslib-version": "1", "title": ', False),
+        ("lines.json", '[{"title": ', False),
+        ("empty.json", "", False),
+        ("text.json", "no JSON", False),
+        ("compose.yaml", 'version: "3"\nservices: {', False),
+        ("chart.yaml", "{{- if .Values.on }}\nkind: Service\ntitle: [", False),
+        ("chart.yaml", '{{ include "all" . }}', False),
+        ("list.yaml", "- [", False),
+    ],
+)
+def test_one_that_breaks_off_is_passed_over_only_where_it_begins_as_something_else(
+    tmp_path: Path, name: str, text: str, is_one: bool
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    (tmp_path / "whole.json").write_text(json.dumps(EMPTY))
+    broken = {one.path for one in find_experiments([tmp_path]) if one.broken is not None}
+    assert broken == ({path} if is_one else set())
+
+
+def test_what_an_experiment_may_begin_with_is_what_lint_knows() -> None:
+    assert set(EXPERIMENT.keys) == KEYS
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])

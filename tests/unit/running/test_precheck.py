@@ -238,6 +238,7 @@ def test_a_variable_that_nothing_reads_is_named_with_what_was_meant() -> None:
         "configuration": {
             "count": {"type": "env", "key": "CHAOSNETRA_COUNT", "default": 5},
             "profile": "issue-1263",
+            "hold_ms": 3,
         },
         "secrets": {"s": {"p": {"type": "env", "key": "CHAOSNETRA_PASS"}}},
         "method": [{"provider": {"type": "process", "arguments": "echo $CHAOSNETRA_MINE"}}],
@@ -246,15 +247,30 @@ def test_a_variable_that_nothing_reads_is_named_with_what_was_meant() -> None:
         [
             "CHAOSNETRA_COUNTS", "CHAOSNETRA_COUNT", "CHAOSNETRA_MINE", "CHAOSNETRA_PASS",
             "CHAOSNETRA_PROFILE", "CHAOSNETRA_SCHEMA", "CHAOSNETRA_SEED", "CHAOSNETRA_TIMESCALE",
-            "CHAOSNETRA_XYZZY", "OTHER",
+            "CHAOSNETRA_XYZZY", "CHAOSNETRA_HOLD_MS", "CHAOSNETRA_CONNECT", "CHAOSNETRA_CONTEXT",
+            "CHAOSNETRA_OTHER_INSTANCES", "CHAOSNETRA_SCALE_TO", "OTHER",
         ],
         "",
     )  # fmt: skip
     assert unread_variables(environ, experiment) == [
+        "CHAOSNETRA_CONNECT is set, and nothing reads it; did you mean CHAOSNETRA_CONNECTOR?",
+        "CHAOSNETRA_CONTEXT is set, and nothing reads it",  # and not CHAOSNETRA_CONSENT
         "CHAOSNETRA_COUNTS is set, and nothing reads it; did you mean CHAOSNETRA_COUNT?",
+        (
+            "CHAOSNETRA_HOLD_MS is set, and nothing reads it: the experiment's configuration has "
+            "its own hold_ms"
+        ),
+        (
+            "CHAOSNETRA_OTHER_INSTANCES is set, and this experiment does not read it: it is a "
+            "parameter of cloudrun_scale_out"
+        ),
         (
             "CHAOSNETRA_PROFILE is set, and nothing reads it: the experiment's configuration has "
             "its own profile"
+        ),
+        (
+            "CHAOSNETRA_SCALE_TO is set, and this experiment does not read it: it is a parameter "
+            "of cloudrun_scale_out"
         ),
         "CHAOSNETRA_TIMESCALE is set, and nothing reads it; did you mean CHAOSNETRA_TIME_SCALE?",
         "CHAOSNETRA_XYZZY is set, and nothing reads it",

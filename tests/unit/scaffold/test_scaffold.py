@@ -21,6 +21,7 @@ from chaosnetra.scaffold.repository_files import (
     check_experiments,
     main_branch,
     next_steps,
+    settings_text,
     wanted_files,
 )
 from chaosnetra.scaffold.service import Service, as_toml, last_try, read_tried, service_of
@@ -82,7 +83,34 @@ def test_the_files_of_a_repository_are_what_the_toolkits_take(
     job = yaml.safe_load(made[str(GITLAB)])["startup"]
     assert any('chaosnetra" ci experiments ' in line for line in job["script"])
     assert yaml.safe_load(made[".gitlab-ci.yml"]) == {"include": [{"local": f"/{GITLAB}"}]}
-    assert not any("add to" in line for line in next_steps(Place(tmp_path, "experiments")))
+    told = list(next_steps(Place(tmp_path, "experiments")))
+    assert not any("add to" in line for line in told)
+    # The package may be on no index.
+    assert flow_environment(made[str(GITHUB)])["PACKAGE"] == job["variables"]["PACKAGE"]
+    for name in (str(GITHUB), str(GITLAB)):
+        assert "git+https://" in made[name]
+        assert any(f"set PACKAGE in {name} to a git URL" in line for line in told)
+
+
+def flow_environment(text: str) -> dict[str, str]:
+    environment: dict[str, str] = yaml.safe_load(text)["jobs"]["startup"]["env"]
+    return environment
+
+
+def test_usual_variables_are_set_apart_from_those_that_are_the_services_own(
+    tmp_path: Path,
+) -> None:
+    given = {"DATABASE_URL": "{url}", "SHOP_DB_URL": "{url}", "PGHOST": "{host}"}
+    text = settings_text(service(tmp_path, target_environment=given))
+    lines = text[text.index("[target_environment]") :].splitlines()
+    assert [line.split(" = ")[0] for line in lines if "=" in line] == [
+        "SHOP_DB_URL",
+        "DATABASE_URL",
+        "PGHOST",
+    ]
+    assert lines[2].startswith("# The usual names for the same database")
+    alone = settings_text(service(tmp_path, target_environment={"PGHOST": "{host}"}))
+    assert "usual" not in alone
 
 
 def test_a_pipeline_of_the_repositorys_own_is_kept(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ class Runs:
         variables: Mapping[str, str],
         environment: Mapping[str, str],
         options: Sequence[str],
+        given_by: str,
     ) -> RunOutcome:
+        assert given_by == "--set"
         assert variables["count"] == "3"
         if len(self.values) == self.interrupted_at:
             raise KeyboardInterrupt

@@ -9,6 +9,7 @@ import pytest
 
 import chaosnetra
 from chaosnetra.errors import InvalidInput
+from chaosnetra.hints import with_places
 from chaosnetra.repository import SETTINGS_FILE, find_settings_file, folder_of
 from chaosnetra.settings import Settings
 from chaosnetra.settings.file import read_file
@@ -201,12 +202,54 @@ def test_where_the_file_of_an_experiment_is_looked_for(
 
 def test_a_parameter_that_is_nearly_there_is_named(tmp_path: Path) -> None:
     made = read_file(file(tmp_path, "[parameters]\nlatencyms = 3\nhold_ms = 1\ncount = 3"))
-    (line,) = made.misspelled({"latency_ms": 1, "count": 2})
+    declared = {"latency_ms": 1, "count": from_environment("MY_COUNT")}
+    (line,) = made.unread(declared)
     assert f"{SETTINGS_FILE}:2: " in line
     assert line.endswith("did you mean latency_ms?")
+
+
+def test_a_parameter_that_an_experiment_writes_out_is_told(tmp_path: Path) -> None:
+    made = read_file(file(tmp_path, "[parameters]\nlatency_ms = 300"))
+    (line,) = made.unread({"latency_ms": 150})
+    assert line == (
+        f"{made.place('latency_ms')}: latency_ms does not count here: the experiment's "
+        "configuration has its own latency_ms"
+    )
+
+
+def test_a_value_that_cannot_be_used_is_told_with_who_gave_it(tmp_path: Path) -> None:
+    """Not with all the places where it could have been given."""
+    file(tmp_path, "")
+    for given, said in (
+        ({"command_line": {"seed": "x"}}, r"; set seed by --set$"),
+        ({"environ": {"CHAOSNETRA_SEED": "x"}}, r"; set seed in .* or CHAOSNETRA_SEED$"),
+    ):
+        sources = find_sources(tmp_path, {}, **{"environ": {}, **given})
+        with pytest.raises(InvalidInput, match=said) as caught:
+            sources.settings(given.get("environ", {}))
+        assert caught.value.setting is not None
+    text = "environment = 'staging'\ntime_scale = 2\ndatabase_url = 'postgresql://u@h/d'"
+    path = file(tmp_path, text)
+    with pytest.raises(
+        InvalidInput, match=rf"time_scale must be 1 .*; set time_scale in {path}:2$"
+    ):
+        find_sources(tmp_path, {}, environ={}).settings({})
+
+
+def test_a_hint_names_the_place_of_its_own_key_only() -> None:
+    text = (
+        "no; set count in the experiment's configuration or MY_COUNT, or seed in the experiment's "
+        "configuration"
+    )
+    assert with_places(text, {"count": "by --set"}) == (
+        "no; set count by --set, or seed in the experiment's configuration"
+    )
+    assert with_places(text, {"seed": "in x.toml:3"}).endswith("MY_COUNT, or seed in x.toml:3")
 
 
 def test_what_nobody_takes_is_refused_on_the_command_line() -> None:
     check_keys(["profile", "count"], [["count"], []])
     with pytest.raises(InvalidInput, match=r"--set cuont: .*did you mean count"):
         check_keys(["cuont"], [["count"]])
+    with pytest.raises(InvalidInput, match=r"did you mean dwell_seconds"):
+        check_keys(["dwell"], [["dwell_seconds"]])

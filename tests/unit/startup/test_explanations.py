@@ -111,6 +111,20 @@ def test_another_exit_code_may_be_asked_for() -> None:
     assert left_unsaid(replace(GOOD, exit_code=70), 70) == []
 
 
+def test_of_a_service_that_is_not_ours_any_code_but_0_will_do() -> None:
+    for code in (1, 3, 70):
+        assert left_unsaid(replace(GOOD, exit_code=code), None) == []
+    done = replace(GOOD, exit_code=0, exit_reason=ExitReason.UNKNOWN)
+    assert left_unsaid(done, None) == ["it ended with 0, not with an exit code other than 0"]
+    killed = replace(GOOD, exit_code=None, signal=9)
+    assert left_unsaid(killed, None) == ["it ended by signal 9, not with an exit code other than 0"]
+    confused = replace(GOOD, exit_code=1, exit_reason=ExitReason.PORT_IN_USE)
+    assert left_unsaid(confused, None) == ["it ended with 1 because of port in use"]
+    result = judge_explanations([replace(GOOD, exit_code=1)], {}, None)
+    assert (result["held"], result["exit_code"]) == (True, None)
+    assert "ends with an exit code other than 0" in result["expected"]
+
+
 def test_it_holds_when_each_failure_says_so_and_the_contrasts_are_told() -> None:
     result = judge_explanations([GOOD, READY], TOLD, 3)
     assert result["held"] is True

@@ -71,8 +71,11 @@ def test_patterns_in_the_settings_collect_too(pytester: pytest.Pytester, folder:
     assert collected(result) == ["two"]
 
 
-def test_a_broken_experiment_is_not_passed_over(pytester: pytest.Pytester, folder: Path) -> None:
-    (folder / "broken.json").write_text('{"title": "x", "steady-state-hypothesis": {')
+@pytest.mark.parametrize("text", ['{"title": "x", "steady-state-hypothesis": {', '{"title": '])
+def test_a_broken_experiment_is_not_passed_over(
+    pytester: pytest.Pytester, folder: Path, text: str
+) -> None:
+    (folder / "broken.json").write_text(text)
     result = pytester.runpytest_inprocess("--chaos-experiments", folder)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["*ERROR collecting experiments/broken.json*", "*broken.json: *"])
