@@ -241,26 +241,39 @@ def _tries(
 def _waits_for_ever(
     failed: Sequence[Failed], evidence: tuple[str, ...], check: str
 ) -> Iterator[Recommendation]:
-    """Startups that were still waiting when their time was up."""
-    waited = [
-        one.seen.standing.seconds
+    """Startups that waited for one answer for most of their time, which was then up."""
+    found = [
+        one
         for one in failed
-        if one.seen.standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
-        and one.seen.standing.seconds > MOST_OF_ITS_TIME * one.seen.seconds
+        if _longest_vain(one) > MOST_OF_ITS_TIME * one.seen.seconds
         and not left_open_apart(one.seen)
     ]
-    if 2 * len(waited) > len(failed):
-        yield Recommendation(
-            AREA,
-            "a limit on the wait for one answer",
-            f"none that showed: it still waited after {shown(median(waited))}",
-            "a timeout for connecting (connect_timeout) and one for statements, and then a new "
-            "connection",
-            "where the other end is gone without a word nothing else ends the wait, however soon "
-            "the path is well again",
-            evidence,
-            check,
-        )
+    if 2 * len(found) <= len(failed):
+        return
+    seconds = shown(median(map(_longest_vain, found)))
+    gave_up = 2 * sum(one.given_up is not None for one in found) > len(found)
+    shorter = "a shorter timeout" if gave_up else "a timeout"
+    yield Recommendation(
+        AREA,
+        "a limit on the wait for one answer",
+        f"{seconds}, most of the time that it had"
+        if gave_up
+        else f"none that showed: it still waited after {seconds}",
+        f"{shorter} for connecting (connect_timeout) and one for statements, and then a new "
+        "connection",
+        "where the other end is gone without a word nothing else ends the wait, however soon "
+        "the path is well again",
+        evidence,
+        check,
+    )
+
+
+def _longest_vain(one: Failed) -> float:
+    """How long it waited for an answer that did not come: what it gave up on, or at its end."""
+    standing = one.seen.standing
+    waits = standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
+    gave_up = 0.0 if one.given_up is None else one.given_up.seconds
+    return max(standing.seconds if waits else 0.0, gave_up)
 
 
 def _fewer_connections(

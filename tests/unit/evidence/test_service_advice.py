@@ -172,7 +172,19 @@ def test_connections_that_a_pool_opens_beside_the_startup_cost_it_nothing() -> N
     short = replace(seen, seconds=3.6)
     found = by_subject(advised(ready(short), wire.latency(0.2), before=ready(seen)))
     assert "connections opened in a startup" not in found
-    polling = replace(beside, round_trips=beside.serial_round_trips)  # it asked less often
+    # Nor where it is ready before most of them are there.
+    first = with_connections((0.1, None), (2.0, None), at_once=2)
+    early = replace(first, seconds=3.0 + 0.2 * 5)
+    found = by_subject(advised(ready(early), wire.latency(0.2), before=ready(seen)))
+    assert "connections opened in a startup" not in found
+
+
+def test_connections_of_who_polls_less_often_under_the_latency_are_waited_for() -> None:
+    seen = with_connections((0.1, None), (0.3, None), (0.4, None), at_once=3)
+    trips = seen.round_trips - 4
+    polling = replace(
+        seen, round_trips=trips, serial_round_trips=trips, seconds=3.0 + 0.2 * trips
+    )
     found = by_subject(advised(ready(polling), wire.latency(0.2), before=ready(seen)))
     assert "6 of these round trips" in found["connections opened in a startup"].reason
 
@@ -252,6 +264,19 @@ def test_a_service_without_a_limit_on_an_answer_gets_one() -> None:
     (one,) = advised(launched_until_its_limit(seen, Status.TIMED_OUT)).recommendations
     assert one.subject == "a limit on the wait for one answer"
     assert one.current == "none that showed: it still waited after 23.6 s"
+
+
+def test_a_service_that_gives_up_an_answer_late_gets_a_shorter_limit() -> None:
+    """As a worker that its server ends after 30 s, and starts anew."""
+    first = wire.broken(
+        1, End.CLIENT, Reached.TLS, opened_seconds=0.5, ended_seconds=30.5, unanswered_seconds=30.0
+    )
+    second = wire.broken(2, End.OPEN, Reached.TLS, opened_seconds=31.0, ended_seconds=None)
+    seen = wire.observation(first, second, standing=wire.logging_in(4.0, 2), seconds=35.0)
+    (one,) = advised(launched_until_its_limit(seen, Status.TIMED_OUT)).recommendations
+    assert one.subject == "a limit on the wait for one answer"
+    assert one.current == "30 s, most of the time that it had"
+    assert one.proposed.startswith("a shorter timeout for connecting (connect_timeout)")
 
 
 def test_an_answer_that_comes_slowly_needs_no_new_connection() -> None:
