@@ -311,7 +311,7 @@ def test_a_service_that_opens_another_connection_has_a_limit_on_an_answer() -> N
     seen = wire.observation(*found, standing=wire.logging_in(21.0), seconds=24.0)
     told = advised(launched_until_its_limit(seen, Status.TIMED_OUT))
     assert told.recommendations == ()
-    assert "nothing answered all 7 of its connections" in told.not_known[1]
+    assert "all 7 of its connections got no answer" in told.not_known[1]
 
 
 def test_a_service_that_is_ready_without_its_session_gets_a_readiness_that_asks() -> None:
