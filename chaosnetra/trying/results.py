@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from chaosnetra.evidence.advice.own_limits import LIMIT_ON_A_WAIT, READINESS
 from chaosnetra.evidence.advice.recommending import advise
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups_of
@@ -118,22 +119,28 @@ def advice_of(
     """
     by_probe = {one.probe: one for one in stages if not one.is_again}
     silent, refused = by_probe[SILENT], by_probe[REFUSED]
+    told = set()
     if silent.timed_out and not silent.own_limits:
+        told.add(LIMIT_ON_A_WAIT)
         yield Advice(
             "give its connections a time limit (connect_timeout, or that of its pool)",
             f"it waited for a silent database for all of {limit_seconds:g} s",
         )
     elif silent.timed_out and 2 * silent.limit_seconds > limit_seconds:
+        told.add(LIMIT_ON_A_WAIT)
         yield Advice(
             "give its connections a shorter time limit (connect_timeout, or that of its pool)",
             f"it waited {silent.limit_seconds:.1f} s for a silent database before it gave up, of "
             f"the {limit_seconds:g} s that a start may take: that leaves no time to try again",
         )
     if refused.degraded or (refused.ready and refused.startups):
+        told.add(READINESS)
         yield Advice(
             "let its readiness ask for something that needs the database",
             "it says that it is ready while the database refuses connections",
         )
     for one in advise([journal]).recommendations:
+        if one.subject in told:
+            continue
         current = f"{one.current} → " if one.current else ""
         yield Advice(f"{one.subject}: {current}{one.proposed}", one.reason)

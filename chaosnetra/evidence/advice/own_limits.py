@@ -17,6 +17,9 @@ from chaosnetra.text import how_many, were
 from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
+# Subjects of advice that a try gives in words of its own.
+READINESS = "readiness without the database"
+LIMIT_ON_A_WAIT = "a limit on the wait for one answer"
 # A single attempt that may take longer leaves little time for others.
 LONG_SECONDS = 5.0
 # Who waits for one answer for so much of its time has no limit that would have ended the wait.
@@ -61,6 +64,13 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
                 yield from _too_slow(late, seen, place, check)
         elif not seen.is_narrow:  # there a new attempt only begins anew
             yield from _tries(failed, limits, (f"{place}: {met}",), check)
+    for probe, lost in seen.lost.items():
+        met = (f"{where}, {probe}: {blame(lost[0], lost).text}",)
+        serving = [one for one in lost if one.is_serving]
+        if 2 * len(serving) > len(lost):
+            yield _ready_too_soon(serving, met, check)
+        elif 2 * sum(one.ended_itself for one in lost) <= len(lost):
+            yield from _waits_for_ever(lost, met, check)
 
 
 def met_by_failed(seen: ObservedStartups) -> Iterator[str]:
@@ -193,7 +203,7 @@ def _ready_too_soon(
 ) -> Recommendation:
     return Recommendation(
         AREA,
-        "readiness without the database",
+        READINESS,
         f"{how_many(len(serving), 'startup')} {were(len(serving))} ready without the session that "
         f"{'it has' if len(serving) == 1 else 'they have'} without the fault",
         "be ready only when a session is there (a readiness check that asks the database), or end "
@@ -253,16 +263,16 @@ def _waits_for_ever(
     seconds = shown(median(map(_longest_vain, found)))
     gave_up = 2 * sum(one.given_up is not None for one in found) > len(found)
     shorter = "a shorter timeout" if gave_up else "a timeout"
+    ends = "that leaves no time to try again" if gave_up else "nothing else ends the wait"
     yield Recommendation(
         AREA,
-        "a limit on the wait for one answer",
+        LIMIT_ON_A_WAIT,
         f"{seconds}, most of the time that it had"
         if gave_up
         else f"none that showed: it still waited after {seconds}",
         f"{shorter} for connecting (connect_timeout) and one for statements, and then a new "
         "connection",
-        "where the other end is gone without a word nothing else ends the wait, however soon "
-        "the path is well again",
+        f"where the other end is gone without a word {ends}, however soon the path is well again",
         evidence,
         check,
     )
