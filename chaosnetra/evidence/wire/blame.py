@@ -13,6 +13,7 @@ from chaosnetra.evidence.wire.giving_up import (
     CANCELED,
     GivenUp,
     left_open_apart,
+    unfinished,
 )
 from chaosnetra.evidence.wire.limits import (
     Failed,
@@ -266,14 +267,17 @@ def _ended_by_others(seen: Observation) -> Iterator[str]:
 
 
 def _left_open(seen: Observation) -> str | None:
-    """That nothing answered its connections, where it did not just wait for the first of them."""
+    """That its connections came to nothing, where it did not just wait for the first of them."""
     apart = left_open_apart(seen)
     if not apart:
         return None
-    return (
-        f"{_of_all(len(apart) + 1, seen)} got no answer: it opened them {median(apart):.1f} s after "
-        "each other, and left them open"
-    )
+    count, tried = len(apart) + 1, _tried(seen)
+    met = f"{_of_all(count, seen)} got no answer"
+    if any(one.round_trips for one in unfinished(seen)):
+        met = f"{count} of its {tried} connections did not become sessions"
+        if count >= tried:
+            met = f"none of its {count} connections became a session"
+    return f"{met}: it opened them {median(apart):.1f} s after each other, and left them open"
 
 
 def _closed_unused(first: Failed) -> str | None:

@@ -56,12 +56,12 @@ def retried(times: int) -> Observation:
     )
 
 
-def left_open(times: int, apart: float = 3.1) -> Observation:
+def left_open(times: int, apart: float = 3.1, answers: int = 0) -> Observation:
     """As psycopg 3 does after its connect_timeout, until what is left is collected."""
     found = [
         wire.connection(
             n, opened_seconds=0.3 + (n - 1) * apart, reached=Reached.TLS, session_seconds=None,
-            round_trips=0, setup_round_trips=0,
+            round_trips=answers, setup_round_trips=answers,
         )
         for n in range(1, times + 1)
     ]  # fmt: skip
@@ -228,10 +228,13 @@ def test_an_average_is_told_where_no_answer_is_known_to_stand_out(
         (left_open(7),
          ("all 7 of its connections got no answer: it opened them 3.1 s after each other, and left "
          "them open")),
+        (left_open(7, answers=1),
+         ("none of its 7 connections became a session: it opened them 3.1 s after each other, and "
+         "left them open")),
         (left_open(3, 0.01),
          "at its end it had been waiting 0.4 s for the answer to its startup message"),
     ],
-    ids=["in turn", "at once"],
+    ids=["in turn", "in turn, answered", "at once"],
 )  # fmt: skip
 def test_connections_that_are_left_open_are_not_taken_for_a_wait_on_the_first(
     seen: Observation, sentence: str
