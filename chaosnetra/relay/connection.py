@@ -111,9 +111,7 @@ class Connection:
         except OSError as error:  # a deadline's TimeoutError is one
             self._move(State.DIAL_FAILED)
             if self._watching is not None:
-                unanswered = isinstance(error, TimeoutError)
-                ending = Ending.UNANSWERED if unanswered else Ending.REFUSED
-                self._watching.gave_up(ending, time.monotonic())
+                self._watching.gave_up(_not_dialed(error), time.monotonic())
             # As the system does for a socket that is closed with something unread.
             if self.upward.received_bytes or self._route.accepts_for_upstream:
                 self.reset()
@@ -293,3 +291,13 @@ async def _make(side: Side, made: Awaitable[object]) -> None:
     except BaseException:
         side.gone = True
         raise
+
+
+def _not_dialed(error: OSError) -> Ending:
+    """What became of a connection that could not be dialed.
+
+    Who accepts it and resets it at once may be sooner than the system that tells us of the first.
+    """
+    if isinstance(error, TimeoutError):
+        return Ending.UNANSWERED
+    return Ending.SERVER_RESET if isinstance(error, ConnectionResetError) else Ending.REFUSED

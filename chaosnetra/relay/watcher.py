@@ -130,7 +130,7 @@ class Watching:
         watcher, self._watcher = self._watcher, None  # what it keeps is not ours to hold any longer
         if watcher is None or (self._ending is not None and self._is_dialed):
             return
-        if self._ending is not None and ending is not Ending.REFUSED:
+        if self._ending is not None and ending not in (Ending.REFUSED, Ending.SERVER_RESET):
             # The client left while the upstream was awaited.
             ending, at = Ending.UNANSWERED, self._ending[1]
         self._ending = (ending, at)

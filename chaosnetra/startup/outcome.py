@@ -88,7 +88,8 @@ class StartupFailure:
         text: one line.
         error_class: name of the exception's class.
         sqlstate: the database's error code.
-        causes: the chain of causes, outermost first, where the output has it.
+        causes: the chain of causes, outermost first, where the output has it; of a startup that did
+            not end in time the lines that tell most.
         budget: name of the budget that ran out.
         budget_seconds: its length as it was enforced; by a pattern, as the service's words have it.
         stated_budget: what those words say, also where it cannot be true.

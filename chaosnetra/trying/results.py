@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from chaosnetra.evidence.advice.own_limits import LIMIT_ON_A_WAIT, READINESS
 from chaosnetra.evidence.advice.recommending import advise
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.samples import DEGRADED, Startup, checks, startups_of
 from chaosnetra.evidence.journal.shape import Stage
-from chaosnetra.evidence.journal.values import objects, text_or_none
+from chaosnetra.evidence.journal.values import objects, seconds_or_none, text_or_none
 from chaosnetra.evidence.wire.limits import LimitKind
 from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
 
@@ -28,12 +29,14 @@ class StageResult:
         startups: those that were seen; empty: it was not reached.
         own_limits: after how long and how many connections they gave up by themselves, as
             sentences; empty: nothing shows.
+        limit_seconds: the longest time of these; 0: none is one of time.
     """
 
     probe: str
     is_again: bool
     startups: tuple[Startup, ...]
     own_limits: tuple[str, ...]
+    limit_seconds: float = 0.0
 
     @property
     def ready(self) -> int:
@@ -76,22 +79,23 @@ def stages_of(data: Mapping[str, Any]) -> list[StageResult]:
     """The stages of a try, in order."""
     found: dict[tuple[str, bool], list[Startup]] = {}
     limits: dict[tuple[str, bool], tuple[str, ...]] = {}
+    seconds: dict[tuple[str, bool], float] = {}
     for check in checks(data):
         key = check.probe, check.probe == STEADY and check.stage is not Stage.BEFORE
         found.setdefault(key, []).extend(startups_of(check))
-        shown = [
-            (text_or_none(one.get("text")) or "").removesuffix(OF_ONE)
-            for one in objects(check.output.get("own_limits"))
+        for one in objects(check.output.get("own_limits")):
+            is_of_time = one.get("kind") != LimitKind.ATTEMPTS.value
             # What a refusal ends at once has no limit of time.
-            if check.probe != REFUSED or one.get("kind") == LimitKind.ATTEMPTS.value
-        ]
-        limits[key] = tuple(filter(None, shown)) or limits.get(key, ())
+            text = None if check.probe == REFUSED and is_of_time else text_or_none(one.get("text"))
+            if text:
+                limits[key] = *limits.get(key, ()), text.removesuffix(OF_ONE)
+            if text and is_of_time:
+                amount = seconds_or_none(one.get("amount")) or 0.0
+                seconds[key] = max(amount, seconds.get(key, 0.0))
     order = ((STEADY, False), (SLOW, False), (REFUSED, False), (SILENT, False), (STEADY, True))
     return [
-        StageResult(
-            probe, again, tuple(found.get((probe, again), ())), limits.get((probe, again), ())
-        )
-        for probe, again in order
+        StageResult(*key, tuple(found.get(key, ())), limits.get(key, ()), seconds.get(key, 0.0))
+        for key in order
     ]
 
 
@@ -115,16 +119,28 @@ def advice_of(
     """
     by_probe = {one.probe: one for one in stages if not one.is_again}
     silent, refused = by_probe[SILENT], by_probe[REFUSED]
+    told = set()
     if silent.timed_out and not silent.own_limits:
+        told.add(LIMIT_ON_A_WAIT)
         yield Advice(
             "give its connections a time limit (connect_timeout, or that of its pool)",
             f"it waited for a silent database for all of {limit_seconds:g} s",
         )
+    elif silent.timed_out and 2 * silent.limit_seconds > limit_seconds:
+        told.add(LIMIT_ON_A_WAIT)
+        yield Advice(
+            "give its connections a shorter time limit (connect_timeout, or that of its pool)",
+            f"it waited {silent.limit_seconds:.1f} s for a silent database before it gave up, of "
+            f"the {limit_seconds:g} s that a start may take: that leaves no time to try again",
+        )
     if refused.degraded or (refused.ready and refused.startups):
+        told.add(READINESS)
         yield Advice(
             "let its readiness ask for something that needs the database",
             "it says that it is ready while the database refuses connections",
         )
     for one in advise([journal]).recommendations:
+        if one.subject in told:
+            continue
         current = f"{one.current} → " if one.current else ""
         yield Advice(f"{one.subject}: {current}{one.proposed}", one.reason)

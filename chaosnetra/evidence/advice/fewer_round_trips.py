@@ -4,14 +4,14 @@ What each would save is told at the latency that was measured, and without it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from statistics import median
 
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, fit, is_same_count
+from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit, is_same_count
 from chaosnetra.text import cut, how_many
 from chaosnetra.wire.observation import Connection, Encryption, Observation
 
@@ -60,11 +60,13 @@ class Saving:
 
 def savings(seen: ObservedStartups) -> list[Saving]:
     """What a startup could save, most first; nothing where no latency was measured."""
+    seen = _as_under_the_latency(seen)
     typical = seen.typical
     if typical is None or not seen.added_seconds:
         return []
+    idle = _not_waited_for(seen)
     repeated = (*_repeated(typical), *_repeated_blocks(typical))
-    found = [*repeated, *_connections(typical, _not_waited_for(seen)), *_declined(typical)]
+    found = [*repeated, *_connections(typical, idle), *_declined(typical, idle)]
     worth = [one for one in found if one.saved * seen.added_seconds >= LEAST_SAVED_SECONDS]
     return sorted(worth, key=lambda one: -one.saved)
 
@@ -106,7 +108,8 @@ def _why_off(model: RoundTrips, under: Sequence[Observation]) -> str:
     if found.serial != model.serial:
         return (
             f"it made {found.serial:g} round trips one after the other under the latency, as a "
-            "service does that polls or tries again, so savings are rough"
+            "service does that polls, tries again, or opens a pool beside its other work, so savings "
+            "are rough"
         )
     return (
         f"its round trips were the same, and its own time was {shown_short(found.own_seconds)}, "
@@ -173,11 +176,28 @@ def _statements_of(block: str, known: Collection[str]) -> list[str]:
     return []
 
 
+def _as_under_the_latency(seen: ObservedStartups) -> ObservedStartups:
+    """The same, by the startups under the latency where they were ready after fewer round trips.
+
+    Who polls, or fills a pool beside its other work, asks more than it waits for: what was left out
+    under the latency would save nothing there.
+    """
+    model, under = seen.model, fit(seen.under)
+    if model is None or under is None or model.in_all is None or under.in_all is None:
+        return seen
+    if under.in_all >= model.in_all or is_same_count(model.in_all, under.in_all):
+        return seen
+    waited = under.serial * model.round_trip_seconds
+    model = replace(
+        model, serial=under.serial, waited_seconds=waited, in_all=under.in_all, is_exact=False
+    )
+    prediction = check(model, seen.added_seconds, seen.under)
+    return replace(seen, model=model, prediction=prediction, is_recounted=True)
+
+
 def _not_waited_for(seen: ObservedStartups) -> int:
     """Round trips that did not lengthen the startups under the latency, as those of a pool do not
     that is filled beside them, also where they overlap no other.
-
-    Of startups that asked less often under the latency nothing is known of those left.
     """
     prediction, under = seen.prediction, fit(seen.under)
     if seen.model is None or under is None or prediction is None or prediction.fits:
@@ -219,13 +239,14 @@ def _connections(seen: Observation, not_waited_for: int) -> Iterator[Saving]:
         )
 
 
-def _declined(seen: Observation) -> Iterator[Saving]:
+def _declined(seen: Observation, not_waited_for: int) -> Iterator[Saving]:
     asked = [one for one in seen.connections if one.session_seconds is not None or one.was_declined]
     declined = sum(one.encryption is Encryption.DECLINED for one in asked)
     if not declined:
         return
     # Connections that are set up at the same time wait together.
-    share = seen.serial_setup_round_trips / seen.setup_round_trips if seen.setup_round_trips else 1
+    waited_for = max(0, seen.serial_setup_round_trips - not_waited_for)
+    share = waited_for / seen.setup_round_trips if seen.setup_round_trips else 1
     connections = "connection" if declined == 1 else "connections"
     yield Saving(
         "encryption that the server declines",

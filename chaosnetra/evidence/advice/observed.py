@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -30,6 +30,7 @@ class ObservedStartups:
         without: ready, without the fault.
         under: ready, under it; where a latency was added, under that.
         failed: not ready, under it, by probe; likewise.
+        lost: not ready, under another fault of a run that also added a latency, by probe.
         added_seconds: that the fault added to each round trip; 0 where it is another one.
         model: of those without it.
         prediction: of those under it; None where none became ready, or no latency was added.
@@ -45,6 +46,7 @@ class ObservedStartups:
     prediction: Prediction | None
     is_narrow: bool = False
     is_recounted: bool = False
+    lost: Mapping[str, Sequence[Failed]] = field(default_factory=dict)
 
     @property
     def typical(self) -> Observation | None:
@@ -73,20 +75,25 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     without: list[Observation] = []
     under: list[Observation] = []
     failed: dict[str, list[Failed]] = {}
+    lost: dict[str, list[Failed]] = {}
     added = added_to_round_trip(run)
-    for startup in _startups(run.data, slow_only=added > 0):
+    for startup, is_slow in _startups(run.data):
         key = startup.probe, startup.under_fault
         looked_at[key] += 1
         seen = startup.observation if looked_at[key] <= MOST_LOOKED_AT else None
         if seen is None:
             continue
-        if startup.ready:
+        # What ends at once, or never, because of another fault says nothing of what a latency does.
+        is_other = startup.under_fault and added > 0 and not is_slow
+        if startup.ready and not is_other:
             (under if startup.under_fault else without).append(seen)
+        elif startup.ready:
+            continue
         elif startup.under_fault:
             serving = startup.status == DEGRADED
             named = named_seconds(str(startup.error.get("text") or ""))
             one = Failed(seen, startup.ended_itself, serving, named, startup.delayed_seconds)
-            failed.setdefault(startup.probe, []).append(one)
+            (lost if is_other else failed).setdefault(startup.probe, []).append(one)
     first = islice(startups(run.data), MOST_LOOKED_AT)
     if not (without or under or failed) or any(map(steps_of, first)):
         return None
@@ -96,21 +103,18 @@ def observed_startups(run: Run) -> ObservedStartups | None:
     prediction = check(model, added, under) if model is not None and added else None
     narrow = any(one.parameters.get("type") in NARROW for one in faults(run.data))
     is_recounted = model != counted
-    return ObservedStartups(without, under, failed, added, model, prediction, narrow, is_recounted)
+    return ObservedStartups(
+        without, under, failed, added, model, prediction, narrow, is_recounted, lost
+    )
 
 
-def _startups(data: Mapping[str, Any], *, slow_only: bool) -> Iterator[Startup]:
-    """Startups that were looked at.
-
-    Args:
-        data: the journal.
-        slow_only: whether those under a fault count only where it added a latency: what ends at
-            once, or never, because of another one says nothing of what a latency does.
-    """
+def _startups(data: Mapping[str, Any]) -> Iterator[tuple[Startup, bool]]:
+    """Startups that were looked at, and whether a latency may have been in place; where nobody
+    measured that, it may."""
     for one in checks(data):
-        added_ms = seconds_or_none(one.output.get("added_round_trip_ms"))
-        if not (slow_only and one.under_fault and added_ms == 0):
-            yield from startups_of(one, _is_looked_at)
+        is_slow = seconds_or_none(one.output.get("added_round_trip_ms")) != 0
+        for startup in startups_of(one, _is_looked_at):
+            yield startup, is_slow
 
 
 def _is_looked_at(data: Mapping[str, Any]) -> bool:

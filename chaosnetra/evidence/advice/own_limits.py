@@ -17,6 +17,9 @@ from chaosnetra.text import how_many, were
 from chaosnetra.wire.observation import Doing, Reached
 
 NO_SLOT = "53300"
+# Subjects of advice that a try gives in words of its own.
+READINESS = "readiness without the database"
+LIMIT_ON_A_WAIT = "a limit on the wait for one answer"
 # A single attempt that may take longer leaves little time for others.
 LONG_SECONDS = 5.0
 # Who waits for one answer for so much of its time has no limit that would have ended the wait.
@@ -61,6 +64,13 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
                 yield from _too_slow(late, seen, place, check)
         elif not seen.is_narrow:  # there a new attempt only begins anew
             yield from _tries(failed, limits, (f"{place}: {met}",), check)
+    for probe, lost in seen.lost.items():
+        met = (f"{where}, {probe}: {blame(lost[0], lost).text}",)
+        serving = [one for one in lost if one.is_serving]
+        if 2 * len(serving) > len(lost):
+            yield _ready_too_soon(serving, met, check)
+        elif 2 * sum(one.ended_itself for one in lost) <= len(lost):
+            yield from _waits_for_ever(lost, met, check)
 
 
 def met_by_failed(seen: ObservedStartups) -> Iterator[str]:
@@ -193,7 +203,7 @@ def _ready_too_soon(
 ) -> Recommendation:
     return Recommendation(
         AREA,
-        "readiness without the database",
+        READINESS,
         f"{how_many(len(serving), 'startup')} {were(len(serving))} ready without the session that "
         f"{'it has' if len(serving) == 1 else 'they have'} without the fault",
         "be ready only when a session is there (a readiness check that asks the database), or end "
@@ -241,26 +251,39 @@ def _tries(
 def _waits_for_ever(
     failed: Sequence[Failed], evidence: tuple[str, ...], check: str
 ) -> Iterator[Recommendation]:
-    """Startups that were still waiting when their time was up."""
-    waited = [
-        one.seen.standing.seconds
+    """Startups that waited for one answer for most of their time, which was then up."""
+    found = [
+        one
         for one in failed
-        if one.seen.standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
-        and one.seen.standing.seconds > MOST_OF_ITS_TIME * one.seen.seconds
+        if _longest_vain(one) > MOST_OF_ITS_TIME * one.seen.seconds
         and not left_open_apart(one.seen)
     ]
-    if 2 * len(waited) > len(failed):
-        yield Recommendation(
-            AREA,
-            "a limit on the wait for one answer",
-            f"none that showed: it still waited after {shown(median(waited))}",
-            "a timeout for connecting (connect_timeout) and one for statements, and then a new "
-            "connection",
-            "where the other end is gone without a word nothing else ends the wait, however soon "
-            "the path is well again",
-            evidence,
-            check,
-        )
+    if 2 * len(found) <= len(failed):
+        return
+    seconds = shown(median(map(_longest_vain, found)))
+    gave_up = 2 * sum(one.given_up is not None for one in found) > len(found)
+    shorter = "a shorter timeout" if gave_up else "a timeout"
+    ends = "that leaves no time to try again" if gave_up else "nothing else ends the wait"
+    yield Recommendation(
+        AREA,
+        LIMIT_ON_A_WAIT,
+        f"{seconds}, most of the time that it had"
+        if gave_up
+        else f"none that showed: it still waited after {seconds}",
+        f"{shorter} for connecting (connect_timeout) and one for statements, and then a new "
+        "connection",
+        f"where the other end is gone without a word {ends}, however soon the path is well again",
+        evidence,
+        check,
+    )
+
+
+def _longest_vain(one: Failed) -> float:
+    """How long it waited for an answer that did not come: what it gave up on, or at its end."""
+    standing = one.seen.standing
+    waits = standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
+    gave_up = 0.0 if one.given_up is None else one.given_up.seconds
+    return max(standing.seconds if waits else 0.0, gave_up)
 
 
 def _fewer_connections(

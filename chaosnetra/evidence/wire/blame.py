@@ -13,6 +13,7 @@ from chaosnetra.evidence.wire.giving_up import (
     CANCELED,
     GivenUp,
     left_open_apart,
+    unfinished,
 )
 from chaosnetra.evidence.wire.limits import (
     Failed,
@@ -210,8 +211,11 @@ def _met(first: Failed, error: ServerError | None) -> Iterator[str]:
         if given_up > 1:
             yield f"it gave up {_of_all(given_up, seen)} before they had become sessions"
     yield from _round_trips(first)
+    unused = _closed_unused(first)
+    if unused is not None:
+        yield unused
     standing: Standing = seen.standing
-    told = error is not None or any(_ended_by_others(seen))
+    told = error is not None or unused is not None or any(_ended_by_others(seen))
     if standing.doing is not Doing.BY_ITSELF or first.given_up is not None or not told:
         yield _waited_for(first)
     yield from _had_begun(first)
@@ -263,13 +267,34 @@ def _ended_by_others(seen: Observation) -> Iterator[str]:
 
 
 def _left_open(seen: Observation) -> str | None:
-    """That nothing answered its connections, where it did not just wait for the first of them."""
+    """That its connections came to nothing, where it did not just wait for the first of them."""
     apart = left_open_apart(seen)
     if not apart:
         return None
+    count, tried = len(apart) + 1, _tried(seen)
+    met = f"{_of_all(count, seen)} got no answer"
+    if any(one.round_trips for one in unfinished(seen)):
+        met = f"{count} of its {tried} connections did not become sessions"
+        if count >= tried:
+            met = f"none of its {count} connections became a session"
+    return f"{met}: it opened them {median(apart):.1f} s after each other, and left them open"
+
+
+def _closed_unused(first: Failed) -> str | None:
+    """That it closed its connections as soon as they were sessions: they were there too late."""
+    seen = first.seen
+    took = [
+        one.session_seconds - one.opened_seconds
+        for one in seen.connections
+        if one.session_seconds is not None and one.end in BY_CLIENT and not one.has_asked
+    ]
+    if not took or len(took) < seen.sessions:
+        return None
+    became = "became a session" if len(took) == 1 else "became sessions"
+    them = "it" if len(took) == 1 else "them"
     return (
-        f"nothing answered {_of_all(len(apart) + 1, seen)}, which it opened "
-        f"{median(apart):.1f} s after each other and left open"
+        f"{_of_all(len(took), seen)} {became} {median(took):.1f} s after it had opened {them}, and "
+        f"it closed {them} without a question"
     )
 
 
@@ -278,6 +303,8 @@ def _place(ended: Sequence[Connection]) -> str:
     reached = {one.reached for one in ended}
     known = [_WHERE[one] for one in reached if one in _WHERE]
     where = f" {known[0]}" if len(reached) == len(known) == 1 else ""
+    if not where and reached <= _WHERE.keys() and not any(one.round_trips for one in ended):
+        where = f" {_WHERE[Reached.TCP]}"
     waits = [one.unanswered_seconds for one in ended if one.unanswered_seconds is not None]
     if len(waits) < len(ended):
         return " while idle in a session" if reached == {Reached.SESSION} and not waits else where

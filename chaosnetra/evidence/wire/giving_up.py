@@ -76,19 +76,26 @@ def last_given_up(seen: Observation, *, ended_itself: bool) -> GivenUp | None:
 
 
 def left_open_apart(seen: Observation) -> list[float]:
-    """Of connections that nothing answered and nobody closed, how long after each other they were
-    opened, where each was opened in place of the one before; empty: there are none such.
+    """Of connections that never became sessions and nobody closed, how long after each other they
+    were opened, where each was opened in place of the one before; empty: there are none such.
 
     psycopg 3 leaves a connection open that it gave up after `connect_timeout`, until what is left
     of it is collected.
     """
-    silent = [
-        one.opened_seconds
-        for one in seen.connections
-        if one.end is End.OPEN and not one.round_trips and one.session_seconds is None
-    ]
-    apart = [later - earlier for earlier, later in pairwise(silent)]
+    opened = [one.opened_seconds for one in unfinished(seen)]
+    apart = [later - earlier for earlier, later in pairwise(opened)]
     return apart if apart and min(apart) >= IN_ITS_PLACE_SECONDS else []
+
+
+def unfinished(seen: Observation) -> list[Connection]:
+    """Connections that never became sessions, and that nobody closed."""
+    return [
+        one
+        for one in seen.connections
+        if one.end is End.OPEN
+        and one.session_seconds is None
+        and one.reached not in (Reached.CANCEL, Reached.UNREAD)
+    ]
 
 
 def longest_answered(seen: Observation, given_up: GivenUp) -> float:

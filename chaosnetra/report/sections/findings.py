@@ -11,6 +11,7 @@ from chaosnetra.report.markup import element, join
 from chaosnetra.report.page import code_block, details, error_text, facts_list, notes, quoted, table
 from chaosnetra.report.plots.scales import seconds_text
 from chaosnetra.report.sections import Part
+from chaosnetra.report.series import TIMED_OUT
 from chaosnetra.text import are, how_many, not_told
 
 MOST_VIOLATIONS = 20
@@ -73,6 +74,9 @@ def _failures(facts: RunFacts) -> Markup:
         where = ", ".join(f"{kind} {one}" for kind, one in places.items() if one is not None)
         chain = element("ol", *(element("li", error_text(cause)) for cause in causes))
         text = error_text(failure.text) if failure.text is not None else "no error text"
+        # Of one that did not end nobody knows the cause.
+        is_cut_off = failure.status in TIMED_OUT
+        named = "lines that tell most" if is_cut_off else "causes, outermost first"
         rows.append(
             (
                 f"{count:,}",
@@ -82,7 +86,7 @@ def _failures(facts: RunFacts) -> Markup:
                 element(
                     "span",
                     text,
-                    details("causes, outermost first", chain) if causes else None,
+                    details(named, chain) if causes else None,
                     class_="wide",
                 ),
             )

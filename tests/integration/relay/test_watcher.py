@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from typing import Any
 
 import pytest
 
+from chaosnetra.relay.connection import Connection
 from chaosnetra.relay.watcher import Ending
 from tests.support.relaying import (
     FAREWELL,
@@ -164,6 +166,23 @@ async def test_a_refused_client_is_reset_even_one_that_has_sent_nothing(early: b
             told = await ended_as(audience, Ending.REFUSED)
             assert told.names == ["ended"]
             await stand.settles(dials_failed=1)
+
+
+@on_each_loop
+async def test_an_upstream_that_resets_before_it_counts_as_reached_has_not_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that accepts, and resets at once, may be quicker than our own system."""
+
+    async def dial(_: Connection) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connect call failed")
+
+    monkeypatch.setattr(Connection, "_dial", dial)
+    audience, stand = seen(upstream=(LOOPBACK, 1))
+    async with stand:
+        client = await stand.client()
+        assert await client.rest() == (b"", RESET)
+        assert (await ended_as(audience, Ending.SERVER_RESET)).names == ["ended"]
 
 
 @on_each_loop

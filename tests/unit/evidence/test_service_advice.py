@@ -38,6 +38,17 @@ def failed(seen: Observation, count: int = 3, **told: Any) -> list[StartupOutcom
     return [wire.failed(number, seen, **told) for number in range(1, count + 1)]
 
 
+def launched_until_its_limit(seen: Observation, status: Status) -> list[StartupOutcome]:
+    return failed(seen, status=status, ended_by=EndedBy.LAUNCHER)
+
+
+UNANSWERED = wire.observation(
+    wire.broken(1, End.OPEN, Reached.STARTUP, ended_seconds=None),
+    standing=wire.logging_in(23.6),
+    seconds=24.0,
+)
+
+
 def ready(seen: Observation, count: int = 3) -> list[StartupOutcome]:
     return [wire.outcome(number, seen) for number in range(1, count + 1)]
 
@@ -78,6 +89,29 @@ def test_a_startup_under_another_fault_says_nothing_of_the_latency() -> None:
     for run in data["steady_states"]["after"]["probes"]:
         run["output"]["added_round_trip_ms"] = 0.0
     assert limit not in by_subject(advise([measured.read(data)]))
+
+
+@pytest.mark.parametrize(
+    ("under", "subjects"),
+    [
+        (launched_until_its_limit(UNANSWERED, Status.TIMED_OUT), ["a limit on the wait for one answer"]),
+        ([wire.failed(1, wire.refused())], []),
+        ([wire.failed(1, wire.refused(), status=Status.DEGRADED, ended_by=EndedBy.LAUNCHER)],
+         ["readiness without the database"]),
+    ],
+    ids=["silent", "refused", "ready without it"],
+)  # fmt: skip
+def test_what_is_lost_beside_a_latency_is_advised_on_too(
+    under: list[StartupOutcome], subjects: list[str]
+) -> None:
+    """As in the run of a try: slow, refused, silent."""
+    data = wire.run_of_a_silent_service(under, wire.latency(0.1))
+    for run in data["steady_states"]["after"]["probes"]:
+        run["output"]["added_round_trip_ms"] = 0.0
+    known = ("a limit on the wait for one answer", "readiness without the database",
+             "attempts to reach the database")  # fmt: skip
+    found = [one.subject for one in advise([measured.read(data)]).recommendations]
+    assert [one for one in found if one in known] == subjects
 
 
 @pytest.mark.parametrize(("delayed", "claims"), [(0.0, True), (4.6, False)])
@@ -172,7 +206,17 @@ def test_connections_that_a_pool_opens_beside_the_startup_cost_it_nothing() -> N
     short = replace(seen, seconds=3.6)
     found = by_subject(advised(ready(short), wire.latency(0.2), before=ready(seen)))
     assert "connections opened in a startup" not in found
-    polling = replace(beside, round_trips=beside.serial_round_trips)  # it asked less often
+    # Nor where it is ready before most of them are there.
+    first = with_connections((0.1, None), (2.0, None), at_once=2)
+    early = replace(first, seconds=3.0 + 0.2 * 5)
+    found = by_subject(advised(ready(early), wire.latency(0.2), before=ready(seen)))
+    assert "connections opened in a startup" not in found
+
+
+def test_connections_of_who_polls_less_often_under_the_latency_are_waited_for() -> None:
+    seen = with_connections((0.1, None), (0.3, None), (0.4, None), at_once=3)
+    trips = seen.round_trips - 4
+    polling = replace(seen, round_trips=trips, serial_round_trips=trips, seconds=3.0 + 0.2 * trips)
     found = by_subject(advised(ready(polling), wire.latency(0.2), before=ready(seen)))
     assert "6 of these round trips" in found["connections opened in a startup"].reason
 
@@ -239,19 +283,24 @@ def test_a_startup_that_may_fail_but_has_to_say_why_is_not_told_to_try_again() -
     assert "attempts to reach" not in str(advise([measured.read(journal)]).recommendations)
 
 
-def launched_until_its_limit(seen: Observation, status: Status) -> list[StartupOutcome]:
-    return failed(seen, status=status, ended_by=EndedBy.LAUNCHER)
-
-
 def test_a_service_without_a_limit_on_an_answer_gets_one() -> None:
-    seen = wire.observation(
-        wire.broken(1, End.OPEN, Reached.STARTUP, ended_seconds=None),
-        standing=wire.logging_in(23.6),
-        seconds=24.0,
-    )
-    (one,) = advised(launched_until_its_limit(seen, Status.TIMED_OUT)).recommendations
+    (one,) = advised(launched_until_its_limit(UNANSWERED, Status.TIMED_OUT)).recommendations
     assert one.subject == "a limit on the wait for one answer"
     assert one.current == "none that showed: it still waited after 23.6 s"
+
+
+def test_a_service_that_gives_up_an_answer_late_gets_a_shorter_limit() -> None:
+    """As a worker that its server ends after 30 s, and starts anew."""
+    first = wire.broken(
+        1, End.CLIENT, Reached.TLS, opened_seconds=0.5, ended_seconds=30.5, unanswered_seconds=30.0
+    )
+    second = wire.broken(2, End.OPEN, Reached.TLS, opened_seconds=31.0, ended_seconds=None)
+    seen = wire.observation(first, second, standing=wire.logging_in(4.0, 2), seconds=35.0)
+    (one,) = advised(launched_until_its_limit(seen, Status.TIMED_OUT)).recommendations
+    assert one.subject == "a limit on the wait for one answer"
+    assert one.current == "30 s, most of the time that it had"
+    assert one.proposed.startswith("a shorter timeout for connecting (connect_timeout)")
+    assert "leaves no time to try again" in one.reason
 
 
 def test_an_answer_that_comes_slowly_needs_no_new_connection() -> None:
@@ -286,7 +335,7 @@ def test_a_service_that_opens_another_connection_has_a_limit_on_an_answer() -> N
     seen = wire.observation(*found, standing=wire.logging_in(21.0), seconds=24.0)
     told = advised(launched_until_its_limit(seen, Status.TIMED_OUT))
     assert told.recommendations == ()
-    assert "nothing answered all 7 of its connections" in told.not_known[1]
+    assert "all 7 of its connections got no answer" in told.not_known[1]
 
 
 def test_a_service_that_is_ready_without_its_session_gets_a_readiness_that_asks() -> None:
@@ -341,7 +390,7 @@ def test_a_prediction_that_is_far_off_is_told() -> None:
     line = found.recommendations[0].evidence[-1]
     assert line.endswith(
         "51% off: it made 87 round trips one after the other under the latency, as a service does "
-        "that polls or tries again, so savings are rough"
+        "that polls, tries again, or opens a pool beside its other work, so savings are rough"
     )
     busy = advised(ready(wire.ready(0.1005, own=2.0)), wire.latency(0.1)).recommendations[0]
     assert busy.evidence[-1].endswith(

@@ -15,7 +15,8 @@ from chaosnetra.evidence.verdict.headline import MOST_WORDS
 from chaosnetra.report.facts import describe
 from chaosnetra.report.plots.frame import LONGEST_HEAD
 from chaosnetra.search.record import FILE, write_search
-from tests.support.journals import journal, run_of, state
+from tests.support.journals import journal, probe, run_of, state
+from tests.support.observations import startup, timed_out
 from tests.support.reports import launch, reported, rich, run_report
 from tests.support.searches import search, trial
 
@@ -93,6 +94,21 @@ def test_it_took_until_the_recovery_was_checked(tmp_path: Path) -> None:
     facts = describe(read_journal(tmp_path / "journal.json"))
     assert facts.seconds == pytest.approx(12.0)
     assert facts.seconds >= max(span.end for span in facts.spans)
+
+
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [("failed", "causes, outermost first"), ("timed_out", "lines that tell most")],
+)
+def test_lines_of_one_that_did_not_end_are_not_called_causes(
+    tmp_path: Path, status: str, named: str
+) -> None:
+    error = {"text": "not ready", "causes": ["[INFO] Booting worker"]}
+    one = startup(1, 35.0, timed_out(35.0), status=status, error=error)
+    output = {"held": True, "expected": "x", "startups": [one]}
+    page = page_on(tmp_path, journal(method=(probe("silent", output=output),)))
+    labels = ("causes, outermost first", "lines that tell most")
+    assert [label for label in labels if f">{label}<" in page] == [named]
 
 
 def test_long_names_of_probes_are_cut_in_plots_and_told_whole_in_tables(tmp_path: Path) -> None:

@@ -45,11 +45,13 @@ def told(name: str, *startups: dict[str, Any], **output: Any) -> dict[str, Any]:
 
 
 def tried(
-    folder: Path, refusing: dict[str, Any], silent: dict[str, Any], *, gives_up: bool = False
+    folder: Path, refusing: dict[str, Any], silent: dict[str, Any], *, gives_up: float = 0.0
 ) -> Path:
-    """The journal of a try."""
-    said = "it gave up after 5 s, in 1 of 1", "it gave up after 3 connections, in 2 of 3"
-    limits = [{"text": text} for text in said] if gives_up else []
+    """The journal of a try, of a service that gives up after so many seconds; 0: it does not."""
+    limits = [
+        {"kind": "answer", "amount": gives_up, "text": f"it gave up after {gives_up:g} s, in 1 of 1"},
+        {"kind": "attempts", "amount": 3, "text": "it gave up after 3 connections, in 2 of 3"},
+    ] if gives_up else []  # fmt: skip
     clean = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
     slow = told(SLOW, startup(1, 7.0, ready_in(7.0, 0.15)))
     method = slow, told(REFUSED, refusing), told(SILENT, silent, own_limits=limits)
@@ -90,10 +92,21 @@ def test_each_stage_has_its_line_and_why_it_was_not_ready(tmp_path: Path) -> Non
 def test_a_service_that_has_a_time_limit_is_not_told_to_have_one(tmp_path: Path) -> None:
     failed = startup(1, 4.2, refused(4.2), status="failed")
     late = startup(1, 35.0, timed_out(35.0), status="timed_out")
-    lines = shown(tried(tmp_path, failed, late, gives_up=True))
+    lines = shown(tried(tmp_path, failed, late, gives_up=5.0))
     assert "    it gave up after 5 s" in lines
     assert "    it gave up after 3 connections, in 2 of 3" in lines
     assert not any("time limit" in line for line in lines)
+
+
+def test_a_time_limit_that_leaves_no_time_to_try_again_could_be_shorter(tmp_path: Path) -> None:
+    """As that of gunicorn, which ends a worker that has answered nothing for 30 s."""
+    late = startup(1, 35.0, timed_out(35.0), status="timed_out")
+    text = " ".join(" ".join(shown(tried(tmp_path, late, late, gives_up=30.0))).split())
+    assert (
+        "1. give its connections a shorter time limit (connect_timeout, or that of its pool); it "
+        "waited 30.0 s for a silent database before it gave up, of the 35 s that a start may take: "
+        "that leaves no time to try again"
+    ) in text
 
 
 def test_why_a_service_was_not_ready_is_told_whole(tmp_path: Path) -> None:

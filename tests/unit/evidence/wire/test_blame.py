@@ -56,12 +56,12 @@ def retried(times: int) -> Observation:
     )
 
 
-def left_open(times: int, apart: float = 3.1) -> Observation:
+def left_open(times: int, apart: float = 3.1, answers: int = 0) -> Observation:
     """As psycopg 3 does after its connect_timeout, until what is left is collected."""
     found = [
         wire.connection(
             n, opened_seconds=0.3 + (n - 1) * apart, reached=Reached.TLS, session_seconds=None,
-            round_trips=0, setup_round_trips=0,
+            round_trips=answers, setup_round_trips=answers,
         )
         for n in range(1, times + 1)
     ]  # fmt: skip
@@ -125,8 +125,13 @@ def test_a_service_that_prints_nothing_is_told_by_the_wire(
          "its only connection was reset by the server's side while idle in a session"),
         ([{"reached": Reached.SESSION}, {"reached": Reached.SESSION, "unanswered_seconds": 1.0}],
          "both of its connections were reset by the server's side in a session"),
+        ([{"reached": Reached.TCP}, {"reached": Reached.TLS, "unanswered_seconds": 0.01}],
+         "both of its connections were reset by the server's side before anything was answered"),
+        ([{"reached": Reached.TLS}, {"reached": Reached.AUTHENTICATION, "round_trips": 2}],
+         "both of its connections were reset by the server's side"),
     ],
-    ids=["a wait", "the same waits", "a statement", "its wait", "idle", "some idle"],
+    ids=["a wait", "the same waits", "a statement", "its wait", "idle", "some idle", "no answer",
+         "some answers"],
 )  # fmt: skip
 def test_what_was_waited_for_on_a_connection_that_was_reset_is_told(
     connections: list[dict[str, Any]], clause: str
@@ -136,6 +141,28 @@ def test_what_was_waited_for_on_a_connection_that_was_reset_is_told(
     ]
     seen = wire.observation(*found, standing=wire.by_itself(End.SERVER_RESET, 0.02), seconds=4.0)
     assert str(of(seen).on_the_wire).split("; ")[0] == clause
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(1, "its only connection became a session 6.0 s after it had opened it, and it closed it "
+         "without a question"),
+     (2, "both of its connections became sessions 6.0 s after it had opened them, and it closed "
+         "them without a question")],
+)  # fmt: skip
+def test_sessions_that_came_too_late_for_a_question_are_told(number: int, sentence: str) -> None:
+    """As of a pool of psycopg, that ends its connections only once they are there."""
+    told = {"opened_seconds": 0.25, "session_seconds": 6.30, "ended_seconds": 6.31}
+    found = [
+        wire.connection(n, end=End.CLIENT, round_trips=4, setup_round_trips=4, **told)
+        for n in range(1, number + 1)
+    ]
+    by_itself = wire.by_itself(End.CLIENT, 0.01)
+    seen = wire.observation(*found, standing=by_itself, serial_round_trips=1, seconds=6.32)
+    assert of(*[seen] * 3).on_the_wire == sentence
+    asked = replace(found[-1], round_trips=5)
+    seen = wire.observation(*found[1:], asked, standing=by_itself, seconds=6.32)
+    assert "without a question" not in str(of(*[seen] * 3).on_the_wire)
 
 
 @pytest.mark.parametrize(
@@ -199,12 +226,15 @@ def test_an_average_is_told_where_no_answer_is_known_to_stand_out(
     ("seen", "sentence"),
     [
         (left_open(7),
-         ("nothing answered all 7 of its connections, which it opened 3.1 s after each other and "
-          "left open")),
+         ("all 7 of its connections got no answer: it opened them 3.1 s after each other, and left "
+         "them open")),
+        (left_open(7, answers=1),
+         ("none of its 7 connections became a session: it opened them 3.1 s after each other, and "
+         "left them open")),
         (left_open(3, 0.01),
          "at its end it had been waiting 0.4 s for the answer to its startup message"),
     ],
-    ids=["in turn", "at once"],
+    ids=["in turn", "in turn, answered", "at once"],
 )  # fmt: skip
 def test_connections_that_are_left_open_are_not_taken_for_a_wait_on_the_first(
     seen: Observation, sentence: str
