@@ -250,9 +250,11 @@ async def _end_at_server(address: DatabaseAddress, name: str) -> int:
 async def _end_until_none(address: DatabaseAddress, name: str, deadline: Deadline) -> int:
     async with connection(address, LIMIT_SECONDS) as opened:
         ended: int = await opened.fetchval(_END, name)
-        while await read_count(opened, name):
+        while left := await read_count(opened, name):
             if deadline.passed:
-                raise UndoFailed(f"sessions {name} do not end at {address.shown}")
+                raise UndoFailed(
+                    f"{how_many(left, 'session')} called {name} did not end at {address.shown}"
+                )
             await asyncio.sleep(POLL_SECONDS)
             await opened.fetchval(_END, name)
         return ended

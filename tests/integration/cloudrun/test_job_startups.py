@@ -421,7 +421,7 @@ def test_executions_of_others_are_left_alone(stage: Stage, monkeypatch: pytest.M
     _, undo = begun(stage)
     arguments = {**undo.arguments, "in_flight_seconds": 0.2}
     report = cancel_execution(arguments)
-    assert (report.result, stage.writes) == (UndoResult.ALREADY_DONE, ["an execution of 1 tasks"])
+    assert (report.result, stage.writes) == (UndoResult.ALREADY_DONE, ["an execution of 1 task"])
     assert not stage.jobs.execution(theirs).done
 
 

@@ -342,7 +342,7 @@ def test_sessions_that_do_not_end_are_an_undo_that_failed(
 
     async def run() -> None:
         async with connection(small_server.admin, 5, application_name=NAME):
-            with pytest.raises(FaultError, match=r"1 sessions .* do not end"):
+            with pytest.raises(FaultError, match=r"^1 session called .* did not end"):
                 await asyncio.to_thread(play, undo)
 
     asyncio.run(run())
