@@ -14,7 +14,7 @@ from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
 from chaosnetra.text import how_many, were
-from chaosnetra.wire.observation import Doing, Reached
+from chaosnetra.wire.observation import UNANSWERED, Reached
 
 NO_SLOT = "53300"
 # A single attempt that may take longer leaves little time for others.
@@ -50,6 +50,8 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
         full = [one for one in failed if _is_full(one)]
         if 2 * len(serving) > len(failed):
             yield _ready_too_soon(serving, (f"{place}: {met}",), check)
+            if not seen.added_seconds and not seen.is_narrow:
+                yield from _waits_for_ever(serving, (f"{place}: {met}",), check)
         elif full:
             yield _fewer_connections(full, failed, seen, (f"{place}: {met}",), check)
         elif seen.added_seconds:
@@ -245,7 +247,7 @@ def _waits_for_ever(
     waited = [
         one.seen.standing.seconds
         for one in failed
-        if one.seen.standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
+        if one.seen.standing.doing in UNANSWERED
         and one.seen.standing.seconds > MOST_OF_ITS_TIME * one.seen.seconds
         and not left_open_apart(one.seen)
     ]
