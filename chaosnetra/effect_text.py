@@ -17,8 +17,8 @@ def effect_text(effect: Mapping[str, Any], where: str = "") -> str:
     if observed == NOT_MEASURED:
         return f"effect {NOT_MEASURED}"
     where = f" {where}" if where else ""
-    measured = f"{effect.get('quantity')} {_shown(observed)} measured{where}"
-    return f"{measured}, {_shown(expected)} expected"
+    measured = f"{effect.get('quantity')} {value_text(observed)} measured{where}"
+    return f"{measured}, {value_text(expected)} expected"
 
 
 def effect_and_why(effect: Mapping[str, Any]) -> str:
@@ -29,7 +29,8 @@ def effect_and_why(effect: Mapping[str, Any]) -> str:
     return f"{effect_text(effect)}: {detail}" if detail else effect_text(effect)
 
 
-def _shown(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """What was expected or observed: a number, a word, or several by name."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_shown(one)}" for key, one in value.items())
+        return ", ".join(f"{key} {value_text(one)}" for key, one in value.items())
     return "unset" if value is None else str(value)

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from chaosnetra.effect_text import effect_text
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
@@ -157,9 +158,7 @@ def _claim(claim: Claim) -> Sequence[str]:
 
 def _facts(facts: RunFacts) -> Iterator[str]:
     for placed in [placed for placed in facts.faults if placed.is_in_effect][:MOST_FAULTS]:
-        effect = placed.fault.effect or {}
-        measured = f"{effect.get('observed')}, expected {effect.get('expected')}"
-        yield f"- fault {safe(placed.name)}: {safe(effect.get('quantity'), 60)} {safe(measured)}"
+        yield f"- fault {safe(placed.name)}: {safe(effect_text(placed.fault.effect or {}))}"
     for asked, times in facts.startups.items():
         yield (
             f"- startups {safe(asked.when)}: {len(times.seen):,} of {times.listed:,} "

@@ -13,10 +13,13 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import objects, seconds_or_none, text_or_none
 from chaosnetra.evidence.wire.limits import LimitKind
 from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
+from chaosnetra.wire.observation import UNANSWERED, Observation
 
 TIMED_OUT = "timed_out"
 # How many startups a limit showed in goes without saying where there is one.
 OF_ONE = ", in 1 of 1"
+# A service that goes on sooner without its database waits for nothing.
+LEAST_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,33 @@ class StageResult:
         """One after the other, the most of them; None: not known."""
         seen = [one.observation for one in self.startups]
         return max((one.serial_round_trips for one in seen if one is not None), default=None)
+
+    @property
+    def went_on_waiting(self) -> list[tuple[Startup, Observation]]:
+        """Startups that were ready without their database while a connection still waited."""
+        return [
+            (one, seen)
+            for one in self.startups
+            if one.status == DEGRADED
+            and (seen := one.observation) is not None
+            and seen.standing.doing in UNANSWERED
+            and seen.standing.seconds >= LEAST_WAIT_SECONDS
+        ]
+
+    @property
+    def went_on(self) -> str | None:
+        """After how long they went on without an answer that never came, one line."""
+        waited = [
+            one.seconds - seen.connections[0].opened_seconds
+            for one, seen in self.went_on_waiting
+            if seen.connections
+        ]
+        if not waited or median(waited) < LEAST_WAIT_SECONDS:
+            return None
+        return (
+            f"it went on without the database {median(waited):.1f} s after it began its first "
+            "connection: a limit of its own, such as its pool's"
+        )
 
     @property
     def why_not(self) -> str | None:
@@ -132,6 +162,14 @@ def advice_of(
             "give its connections a shorter time limit (connect_timeout, or that of its pool)",
             f"it waited {silent.limit_seconds:.1f} s for a silent database before it gave up, of "
             f"the {limit_seconds:g} s that a start may take: that leaves no time to try again",
+        )
+    elif (waiting := silent.went_on_waiting) and not silent.own_limits:
+        told.add(LIMIT_ON_A_WAIT)
+        longest = max(seen.standing.seconds for _, seen in waiting)
+        yield Advice(
+            "give its connections a time limit (connect_timeout)",
+            f"one still waited for a silent database after {longest:.1f} s, when the service had "
+            "gone on without it",
         )
     if refused.degraded or (refused.ready and refused.startups):
         told.add(READINESS)

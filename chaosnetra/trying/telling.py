@@ -83,7 +83,7 @@ def _stage(stage: StageResult, latency_ms: int, limit_seconds: float) -> Iterato
     yield (
         f"{name:<{NAME}}{_ready(stage):<12}{seconds:>9}{'?' if trips is None else trips:>14}"
     ).rstrip()
-    for line in dict.fromkeys((stage.why_not, *stage.own_limits)):
+    for line in dict.fromkeys((stage.why_not, stage.went_on, *stage.own_limits)):
         if line:
             yield from _wrapped(f"{INDENT}{one_line(line)}", INDENT)
 

@@ -60,6 +60,11 @@ class LaunchPrediction:
         return tuple((said, abs(said - was)) for said, was in pairs)
 
     @property
+    def machine_miss(self) -> tuple[tuple[float, float], ...]:
+        """The median that was measured, and how many seconds the machine took more."""
+        return tuple((was, self.machine_share * was) for was in self.measured_seconds[:1])
+
+    @property
     def success_error(self) -> float:
         return abs(self.predicted_success - self.measured_success)
 
@@ -82,7 +87,9 @@ class ModelError:
         launches: that it did not see.
         most_startups: at once in one of them.
         time_share: of startup times, where none of them says more; see `seconds`.
-        misses: times that were predicted, and how far they may be off.
+        misses: times that were predicted, and how far they may be off; and times that were
+            measured, with what the machine took of them: that is known at least, and what the
+            database and the proxies waited for a core is part of the waits.
         success_share: of the share of startups that are ready; no less than so few startups leave
             open, where each ended as predicted.
         machine_share: the largest of a launch.
@@ -101,9 +108,7 @@ class ModelError:
         The least that allows for every miss, as seconds and a share of the time: a short startup
         that was off by a large share says little of a long one. What is longer than all of them
         is off by as large a share as the longest. It is no less than what the machine may take of
-        a startup before anybody says so: that much the measured times leave open themselves. Nor
-        is it less than the share that the machine did take: that is known at least, and what the
-        database and the proxies waited for a core is part of the waits.
+        a startup before anybody says so: that much the measured times leave open themselves.
         """
         longest = max((time for time, _ in self.misses), default=0.0)
         within = min(predicted_seconds, longest)
@@ -122,8 +127,7 @@ class ModelError:
                 least += third
         beyond = predicted_seconds / longest if longest > 0 else 1.0
         missed = allowed((least + most) / 2) * max(1.0, beyond)
-        least_share = max(LEAST_STRETCH, self.machine_share)
-        return max(missed, LEAST_SECONDS, least_share * predicted_seconds)
+        return max(missed, LEAST_SECONDS, LEAST_STRETCH * predicted_seconds)
 
     def to_json(self) -> dict[str, Any]:
         told = asdict(self)
@@ -197,7 +201,10 @@ def stated(found: Sequence[LaunchPrediction]) -> ModelError | None:
         len(found),
         max(one.count for one in found),
         more * max(one.time_error for one in found),
-        tuple((said, more * off) for one in found for said, off in one.misses),
+        (
+            *((said, more * off) for one in found for said, off in one.misses),
+            *(miss for one in found for miss in one.machine_miss),
+        ),
         min(1.0, max(left_open, more * max(one.success_error for one in found))),
         max(one.machine_share for one in found),
     )

@@ -171,7 +171,9 @@ def measured(journals: Iterable[Journal]) -> Measured:
         runs.add(text_or_none(journal.section.get("run")))
         launches += _launches(journal)
         timeline = connector(journal.data)
+        monitoring = object_or_empty(journal.section.get("monitoring"))
         had_connector = had_connector or timeline is not None
+        had_connector = had_connector or monitoring.get("connector_instances_of_run") is not None
         was_full = was_full or any(
             sample.get("most_queued", 0) > 0 for sample in (timeline.samples if timeline else ())
         )

@@ -204,6 +204,10 @@ class Doing(StrEnum):
     BY_ITSELF = "by_itself"  # at work, or waiting, by itself: nothing was asked of the database
 
 
+# In these it waits for an answer.
+UNANSWERED = (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
+
+
 @dataclass(frozen=True)
 class Standing:
     """How a startup stood at the end of the observation.

@@ -14,7 +14,7 @@ from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
 from chaosnetra.text import how_many, were
-from chaosnetra.wire.observation import Doing, Reached
+from chaosnetra.wire.observation import UNANSWERED, Reached
 
 NO_SLOT = "53300"
 # Subjects of advice that a try gives in words of its own.
@@ -53,6 +53,8 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
         full = [one for one in failed if _is_full(one)]
         if 2 * len(serving) > len(failed):
             yield _ready_too_soon(serving, (f"{place}: {met}",), check)
+            if not seen.added_seconds and not seen.is_narrow:
+                yield from _waits_for_ever(serving, (f"{place}: {met}",), check)
         elif full:
             yield _fewer_connections(full, failed, seen, (f"{place}: {met}",), check)
         elif seen.added_seconds:
@@ -281,7 +283,7 @@ def _waits_for_ever(
 def _longest_vain(one: Failed) -> float:
     """How long it waited for an answer that did not come: what it gave up on, or at its end."""
     standing = one.seen.standing
-    waits = standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
+    waits = standing.doing in UNANSWERED
     gave_up = 0.0 if one.given_up is None else one.given_up.seconds
     return max(standing.seconds if waits else 0.0, gave_up)
 

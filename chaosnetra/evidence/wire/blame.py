@@ -27,6 +27,7 @@ from chaosnetra.text import cut, how_many
 from chaosnetra.wire.observation import (
     MOST_WAITS,
     SAME_MOMENT_SECONDS,
+    UNANSWERED,
     Connection,
     Doing,
     End,
@@ -51,7 +52,6 @@ LEAST_STANDING_OUT_SECONDS = 0.5
 STANDING_OUT = 5
 # Two readings of one wait differ by less.
 IN_ITS_READING = 0.001
-_WAITS = (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING)
 BY_SERVER = (End.SERVER, End.SERVER_RESET, End.REFUSED)
 _ENDS = {
     End.REFUSED: "refused",
@@ -357,7 +357,7 @@ def _unanswered_seconds(first: Failed) -> float:
     """How long it had waited for what did not come."""
     standing, given_up = first.seen.standing, first.given_up
     last = 0.0 if given_up is None else given_up.seconds
-    return max(last, standing.seconds) if standing.doing in _WAITS else last
+    return max(last, standing.seconds) if standing.doing in UNANSWERED else last
 
 
 @dataclass(frozen=True)

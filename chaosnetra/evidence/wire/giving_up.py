@@ -7,6 +7,7 @@ from itertools import pairwise
 from chaosnetra.wire.observation import (
     MOST_WAITS,
     SAME_MOMENT_SECONDS,
+    UNANSWERED,
     Connection,
     Doing,
     End,
@@ -183,7 +184,7 @@ def _canceled(seen: Observation) -> Iterator[GivenUp]:
 
 def _at_its_end(seen: Observation) -> Iterator[GivenUp]:
     standing = seen.standing
-    if standing.doing not in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING):
+    if standing.doing not in UNANSWERED:
         return
     numbered = [one for one in seen.connections if one.number == standing.connection]
     for one in numbered or seen.connections[-1:]:

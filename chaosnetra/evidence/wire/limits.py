@@ -19,7 +19,13 @@ from chaosnetra.evidence.wire.giving_up import (
     longest_answered,
     longest_call,
 )
-from chaosnetra.wire.observation import SAME_MOMENT_SECONDS, Connection, Doing, Observation, Reached
+from chaosnetra.wire.observation import (
+    SAME_MOMENT_SECONDS,
+    UNANSWERED,
+    Connection,
+    Observation,
+    Reached,
+)
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
 SAME_SHARE = 0.03
@@ -319,7 +325,7 @@ def _was_cut_short(one: Failed) -> bool:
     if not one.ended_itself:
         return False
     standing, seen = one.seen.standing, one.seen
-    if standing.doing in (Doing.CONNECTING, Doing.LOGGING_IN, Doing.WAITING):
+    if standing.doing in UNANSWERED:
         return True
     given_up = one.given_up
     if given_up is not None and seen.seconds - _gave_up_until(one, given_up) <= LEAST_SECONDS:

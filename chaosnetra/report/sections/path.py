@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from chaosnetra.effect_text import value_text
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.facts import PlacedFault, RunFacts
@@ -34,8 +35,8 @@ def _in_effect(found: Sequence[PlacedFault]) -> Markup:
             (
                 element("span", placed.name, class_="wide"),
                 one_visible_line(effect.get("quantity"), 60),
-                one_visible_line(effect.get("expected"), 60),
-                one_visible_line(effect.get("observed"), 60),
+                one_visible_line(value_text(effect.get("expected")), 60),
+                one_visible_line(value_text(effect.get("observed")), 60),
                 met_mark(effect.get("in_effect") is True, ("yes", "no")),
                 _at(placed.start),
                 _at(placed.end),

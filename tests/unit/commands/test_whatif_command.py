@@ -17,7 +17,17 @@ from chaosnetra.wire.observation import Statement
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.measured import PROFILE
 from tests.support.observations import connection, observation
-from tests.support.startup_courses import BOOT, EACH, HELD, REST, TRIPS, calibrating, launch, seen
+from tests.support.startup_courses import (
+    BOOT,
+    EACH,
+    HELD,
+    REST,
+    TRIPS,
+    calibrating,
+    connector,
+    launch,
+    seen,
+)
 
 LOCK = "SELECT pg_advisory_lock(?)"
 HAD_CONNECTOR = {"samples": [], "events": []}
@@ -332,3 +342,21 @@ def test_whatever_a_journal_holds_is_answered_without_a_traceback(
     assert done.exit_code in (0, 2, 7)
     assert "\x1b" not in done.output
     assert done.output.strip()
+
+
+def test_a_service_has_the_connector_that_its_runs_limited(tmp_path: Path) -> None:
+    limited = {"kind": "connector", "server": "http://here", **connector(8).to_json()}
+    effect = {"quantity": "q", "expected": 1, "observed": 1, "in_effect": True}
+    data = own_service(faults=[{"name": "c", "parameters": limited, "effect": effect}])
+    said = asked(written(tmp_path, data), "--instances", 5)
+    assert said["resources"]["connector_slots"]["available"] == 8
+    assert said["system"]["connector_from"] == "limit_connector in the journals"
+    more = asked(tmp_path, "--instances", 5, "--connector-slots", 30)["system"]
+    assert more["connector_from"].startswith("--connector-slots, the rest is from limit_connector")
+    assert more["connector"]["queue_timeout_seconds"] == 3600
+
+
+def test_a_deployed_service_has_the_connector_that_was_monitored(tmp_path: Path) -> None:
+    seen_there = {"connector_instances_of_run": {"before": 2, "after": 3}}
+    said = asked(written(tmp_path, calibrating(5, monitoring=seen_there)), "--instances", 5)
+    assert said["resources"]["connector_slots"]["available"] == 50

@@ -185,6 +185,7 @@ def test_a_pipeline_builds_by_what_is_in_the_folder(
     image: str,
     commands: list[str],
 ) -> None:
+    (tmp_path / ".git").mkdir()
     for name in present:
         (tmp_path / name).touch()
     given = {key: value.replace("{folder}", str(tmp_path)) for key, value in configuration.items()}

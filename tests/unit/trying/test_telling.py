@@ -126,6 +126,24 @@ def test_a_service_that_is_ready_without_its_database_is_told_of_it(tmp_path: Pa
     assert "time limit" not in text
 
 
+def test_a_limit_is_advised_to_a_service_that_goes_on_while_a_connection_waits(
+    tmp_path: Path,
+) -> None:
+    """As by a pool that gives up after 30 s, and whose connections never do."""
+    waiting = timed_out(34.2)
+    opened = waiting.connections[0].opened_seconds
+    without = startup(1, opened + 30.03, waiting, status="degraded")
+    text = " ".join(" ".join(shown(tried(tmp_path, refusing_at_once(), without))).split())
+    assert "it went on without the database 30.0 s after it began its first connection" in text
+    assert "give its connections a time limit (connect_timeout); one still waited for a" in text
+    at_once = startup(1, opened + 0.05, waiting, status="degraded")
+    assert "it went on without" not in " ".join(shown(tried(tmp_path, at_once, at_once)))
+
+
+def refusing_at_once() -> dict[str, Any]:
+    return startup(1, 1.0, refused(1.0), status="degraded")
+
+
 def test_a_stage_that_was_not_reached_says_so(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     before = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))

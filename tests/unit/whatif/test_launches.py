@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chaosnetra.evidence.journal.reading import Journal
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.whatif.calibration import calibrated, database_was_full, limits_of
-from chaosnetra.whatif.error import ModelError, predictions, stated
+from chaosnetra.whatif.error import LaunchPrediction, ModelError, predictions, stated
 from chaosnetra.whatif.launches import Measured, OtherJournals, measured
 from chaosnetra.whatif.system import OwnLimits
 from tests.support.helpers import present
@@ -199,8 +199,15 @@ def test_no_less_is_stated_than_the_machine_may_take_unseen() -> None:
 
 def test_no_less_is_stated_than_the_share_that_the_machine_took() -> None:
     """It is known at least: what the database waited for a core is part of the waits."""
-    error = ModelError(2, 5, 0.0, ((2.0, 0.001),), 0.1, machine_share=0.2)
-    assert error.seconds(20) == pytest.approx(4.0)
+    short = LaunchPrediction("a", 5, 0.0, None, (2.0,), (2.0,), 1.0, 1.0, machine_share=0.2)
+    error = present(stated([short]))
+    assert error.seconds(2) == pytest.approx(0.4)
+    assert error.seconds(20) == pytest.approx(4.0)  # nobody saw so long a one
+    slow = LaunchPrediction("b", 5, 0.1, None, (20.0,), (20.0,), 1.0, 1.0, machine_share=0.02)
+    error = present(stated([short, slow]))
+    assert error.seconds(2) == pytest.approx(0.4)
+    assert error.seconds(3) == pytest.approx(0.4)
+    assert error.seconds(20) == pytest.approx(2.0)  # a tenth: what nobody says of the machine
     calm = launch([seen()] * 4)
     assert [
         one.machine_share for one in predictions(read(calibrating(before=calm)).launches, 0)
