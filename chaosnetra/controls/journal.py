@@ -53,7 +53,7 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
     tell_why_unmet,
 )
-from chaosnetra.controls.writing import check_writable, unwritable, watch_logs
+from chaosnetra.controls.writing import check_writable, leave_out_the_signal, unwritable, watch_logs
 from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunQuotaExceeded,
@@ -170,6 +170,7 @@ def before_experiment_control(
     except ChaosnetraError as error:
         # The verdict's line will say it.
         _run.refused = with_places(str(error), run.places)
+        leave_out_the_signal()
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
     _run.run = run
     settings = _run.session.settings if _run.session else None
@@ -296,6 +297,7 @@ def _ask_for_consent(
         logger.debug("consent", exc_info=True)
         with contextlib.suppress(OSError):  # the events cannot be written: one more reason to end
             _run.record("consent.unanswered" if outage else "consent.refused", {"reason": reason})
+        leave_out_the_signal()
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
 
 
