@@ -62,7 +62,6 @@ from chaosnetra.errors import (
 )
 from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
-from chaosnetra.hints import variable_of, with_places
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.repository import find_settings_file, folder_of
 from chaosnetra.running.run import (
@@ -168,6 +167,8 @@ def before_experiment_control(
             _open_session(context, configuration, secrets)
         _open_events(run)
     except ChaosnetraError as error:
+        from chaosnetra.hints import with_places
+
         # The verdict's line will say it.
         _run.refused = with_places(str(error), run.places)
         leave_out_the_signal()
@@ -266,6 +267,7 @@ def _open_events(run: Run) -> None:
 
 def _name_unread_variables(experiment: Experiment) -> None:
     if any(name.startswith("CHAOSNETRA_") for name in os.environ):
+        from chaosnetra.hints import variable_of
         from chaosnetra.running.unread import unread_variables
 
         # A setting that is given to `ci` is handed on by its variable too.
