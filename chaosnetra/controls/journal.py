@@ -53,7 +53,7 @@ from chaosnetra.controls.mend import (
     mend_tolerance,
     tell_why_unmet,
 )
-from chaosnetra.controls.writing import check_writable, unwritable, watch_logs
+from chaosnetra.controls.writing import check_writable, leave_out_the_signal, unwritable, watch_logs
 from chaosnetra.errors import (
     ChaosnetraError,
     CloudRunQuotaExceeded,
@@ -62,7 +62,6 @@ from chaosnetra.errors import (
 )
 from chaosnetra.evidence.journal.dry import carries_out, carries_out_actions, dry_of
 from chaosnetra.evidence.verdict.tolerance import has_tolerance
-from chaosnetra.hints import variable_of, with_places
 from chaosnetra.redaction import mask_tracebacks
 from chaosnetra.repository import find_settings_file, folder_of
 from chaosnetra.running.run import (
@@ -168,8 +167,11 @@ def before_experiment_control(
             _open_session(context, configuration, secrets)
         _open_events(run)
     except ChaosnetraError as error:
+        from chaosnetra.hints import with_places
+
         # The verdict's line will say it.
         _run.refused = with_places(str(error), run.places)
+        leave_out_the_signal()
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
     _run.run = run
     settings = _run.session.settings if _run.session else None
@@ -265,6 +267,7 @@ def _open_events(run: Run) -> None:
 
 def _name_unread_variables(experiment: Experiment) -> None:
     if any(name.startswith("CHAOSNETRA_") for name in os.environ):
+        from chaosnetra.hints import variable_of
         from chaosnetra.running.unread import unread_variables
 
         # A setting that is given to `ci` is handed on by its variable too.
@@ -296,6 +299,7 @@ def _ask_for_consent(
         logger.debug("consent", exc_info=True)
         with contextlib.suppress(OSError):  # the events cannot be written: one more reason to end
             _run.record("consent.unanswered" if outage else "consent.refused", {"reason": reason})
+        leave_out_the_signal()
         raise SystemExit(EXIT_WITHOUT_ROLLBACKS) from None
 
 

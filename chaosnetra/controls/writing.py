@@ -17,7 +17,7 @@ from typing import IO, Any
 from chaoslib.exceptions import InterruptExecution
 
 from chaosnetra.controls.command_line import in_command, journal_path
-from chaosnetra.running.run import LOGGER
+from chaosnetra.running.run import EXIT_WITHOUT_ROLLBACKS, LOGGER
 from chaosnetra.standard_streams import NO_ROOM, NOBODY_READS, drop_what_nobody_reads
 from chaosnetra.whole_file import partial_path, written_whole
 
@@ -27,6 +27,11 @@ CURES = {
     errno.EDQUOT: "make room there",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
 }
+
+_OF_A_SIGNAL = (
+    f"Received the exit signal: {EXIT_WITHOUT_ROLLBACKS}",
+    "Ignoring rollbacks as per signal",
+)
 
 _failures: dict[str, str] = {}  # by the path of a log
 
@@ -113,10 +118,23 @@ def watch_logs() -> None:
     error of its own, as any exception.
     """
     _failures.clear()
+    logging.getLogger(LOGGER).removeFilter(_is_of_no_signal)
     drop_what_nobody_reads("stdout", forgiven=NOBODY_READS | NO_ROOM)
     for handler in logging.getLogger(LOGGER).handlers:
         # As `logging` wants it to be replaced, by instance: the core made them.
         handler.handleError = partial(_note, handler)  # type: ignore[method-assign]
+
+
+def leave_out_the_signal() -> None:
+    """Have the core's log not tell of a signal: a control refuses the run, and its reason follows.
+
+    That is how the core ends a run whose control raises SystemExit.
+    """
+    logging.getLogger(LOGGER).addFilter(_is_of_no_signal)
+
+
+def _is_of_no_signal(record: logging.LogRecord) -> bool:
+    return record.getMessage() not in _OF_A_SIGNAL
 
 
 def log_failures() -> list[str]:

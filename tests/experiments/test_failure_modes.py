@@ -265,6 +265,9 @@ def test_bad_input_names_the_setting_that_gave_it(
     done = run_chaos(EXPERIMENTS / name, CHAOSNETRA_CONNECTIONS="5", **{variable: value})
     assert (done.returncode, done.section["verdict"]) == (1, "inconclusive"), done.output
     assert f"in the experiment's configuration or {variable}" in done.section["reason"]
+    # Refused, it was ended by no signal.
+    assert "exit signal" not in done.output
+    assert "as per signal" not in done.output
 
 
 def test_two_different_experiments_at_once_do_not_touch_each_other(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What README and docs say of settings, commands, files and links is what there is."""
 
 import importlib
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -126,15 +127,40 @@ def summary(module: str, name: str) -> str:
     return " ".join(documented.split("\n\n")[0].split())
 
 
+# What many have, and one rarely sets; the page says it once.
+SHARED = ("configuration", "secrets", "name", "proxy", "direction", "toxicity")
+
+
+def arguments(module: str, name: str) -> str:
+    """Those of an activity that are its own, each with its default where it has one."""
+    own = inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
+    told = [
+        f"`{one.name}`{default_of(one)}"
+        for one in own
+        if one.name not in SHARED or one.default is one.empty
+    ]
+    return ", ".join(told) or "none"
+
+
+def default_of(argument: inspect.Parameter) -> str:
+    if argument.default is argument.empty:
+        return ""
+    if argument.default in (None, ""):
+        return " (none)"
+    default = argument.default
+    return f" ({default if isinstance(default, str) else json.dumps(default)})"
+
+
 def test_the_tables_of_activities_are_what_there_is() -> None:
     page = (ROOT / "docs" / "writing-experiments.md").read_text(encoding="utf-8")
     actions = [
-        f"| `{module}.{action}` | `{undone_by}` | {summary(module, action)} |"
+        f"| `{module}.{action}` | {arguments(module, action)} | `{undone_by}` "
+        f"| {summary(module, action)} |"
         for (module, action), undone_by in UNDONE_BY.items()
     ]
     assert "\n".join(actions) in page
     probes = [
-        f"| `{module}.{probe}` | {summary(module, probe)} |"
+        f"| `{module}.{probe}` | {arguments(module, probe)} | {summary(module, probe)} |"
         for module in PROBE_MODULES
         for probe in importlib.import_module(module).__all__
     ]
