@@ -49,8 +49,9 @@ def tried(
     folder: Path, refusing: dict[str, Any], silent: dict[str, Any], *, gives_up: float = 0.0
 ) -> Path:
     """The journal of a try, of a service that gives up after so many seconds; 0: it does not."""
+    said = f"it gave up after {gives_up:g} s, in 1 of 1"
     limits = [
-        {"kind": "answer", "amount": gives_up, "text": f"it gave up after {gives_up:g} s, in 1 of 1"},
+        {"kind": "answer", "amount": gives_up, "text": said},
         {"kind": "attempts", "amount": 3, "text": "it gave up after 3 connections, in 2 of 3"},
     ] if gives_up else []  # fmt: skip
     clean = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
