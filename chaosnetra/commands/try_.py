@@ -73,15 +73,17 @@ def _try(wanted: Any, *, searches: bool) -> None:
             click.echo(line)
     proves = outcome.kind in (Kind.HELD, Kind.VIOLATED)
     click.echo()
+    page = no_page = None
     if searches and proves:
         from chaosnetra.trying.searching import broken_by
 
-        click.echo(broken_by(wanted, latency, say))
+        sentence, page, no_page = broken_by(wanted, latency, say)
+        click.echo(sentence)
     report = experiment.parent / REPORT if outcome.journal is not None and not no_report else None
-    for line in paths(wanted, experiment, report):
+    for line in paths(wanted, experiment, report, page):
         click.echo(line)
-    if no_report:
-        say(no_report)
+    for line in filter(None, (no_report, no_page)):
+        say(line)
     if not proves:
         click.echo(f"Error: {outcome.line}", err=True)
         raise SystemExit(NOT_TRIED)

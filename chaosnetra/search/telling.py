@@ -244,7 +244,8 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         how = "measured here" if search.operating_point_measured else "given"
         today = f"  today, without the fault: {shown(search.operating_point)} ({how})"
         if conclusion.margin is not None:
-            bears = f"{conclusion.margin:.3g} times as "
+            margin = conclusion.margin
+            bears = f"{f'{margin:,.0f}' if margin >= 100 else f'{margin:.3g}'} times as "
             falling = search.oriented.falling
             much = f"{bears}little is enough" if falling else f"it bears {bears}much"
             today += f", so {much} before it breaks"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chaosnetra.runner.reports import write_reports
 from chaosnetra.search.conclusion import conclude
 from chaosnetra.search.conduct import Varied, begun, conduct
 from chaosnetra.search.conduct import Wanted as Asked
@@ -11,18 +12,22 @@ from chaosnetra.search.telling import answer
 from chaosnetra.trying.conduct import Say, Wanted
 
 KEY = "latency_ms"
+PAGE = "search.html"
 LEAST_MS, MOST_MS = 10.0, 10_000.0
 PRECISION = 0.2
 MOST_TRIALS = 12
 
 
-def broken_by(wanted: Wanted, experiment: Path, say: Say) -> str:
-    """Search the breaking point of the latency, and say it in one sentence.
+def broken_by(wanted: Wanted, experiment: Path, say: Say) -> tuple[str, Path | None, str | None]:
+    """Search the breaking point of the latency, and write the page on it.
 
     Args:
         wanted: what was tried.
         experiment: with the latency alone.
         say: takes a line for each trial.
+
+    Returns:
+        It in one sentence; the page; and why there is none, if there is none.
 
     Raises:
         KeyboardInterrupt: it was interrupted, and everything is undone.
@@ -44,4 +49,6 @@ def broken_by(wanted: Wanted, experiment: Path, say: Say) -> str:
     folder = new_folder(experiment.parent, KEY)
     search = begun(Varied(subject, LEAST_MS, MOST_MS), asked, folder)
     found = conduct(subject, search, folder, variables, say)
-    return answer(found, conclude(found))
+    page = experiment.parent / PAGE
+    no_page = write_reports([folder], [page])
+    return answer(found, conclude(found)), None if no_page else page, no_page

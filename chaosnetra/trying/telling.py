@@ -57,10 +57,14 @@ def screen(found: Found, stages: Sequence[StageResult], advice: Iterator[Advice]
         yield from _whole_clauses(f"{number}. {one_line(one.change)}; {one_line(one.reason)}")
 
 
-def paths(wanted: Wanted, experiment: Path, report: Path | None) -> Iterator[str]:
+def paths(
+    wanted: Wanted, experiment: Path, report: Path | None, search: Path | None = None
+) -> Iterator[str]:
     """Where everything lies, and how to try it again."""
     if report is not None:
         yield f"report  {report}"
+    if search is not None:
+        yield f"search  {search}"
     names = ["CHAOSNETRA_DATABASE_URL"] if wanted.database_url else []
     given = "".join(f"{name}=… " for name in (*names, *wanted.exported))
     yield f"again   {given}chaos run {experiment}"

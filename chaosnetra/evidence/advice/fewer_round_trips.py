@@ -108,8 +108,8 @@ def _why_off(model: RoundTrips, under: Sequence[Observation]) -> str:
     if found.serial != model.serial:
         return (
             f"it made {found.serial:g} round trips one after the other under the latency, as a "
-            "service does that polls, tries again, or opens a pool beside its other work, so savings "
-            "are rough"
+            "service does that polls, tries again, or opens a pool beside its other work, so "
+            "savings are rough"
         )
     return (
         f"its round trips were the same, and its own time was {shown_short(found.own_seconds)}, "

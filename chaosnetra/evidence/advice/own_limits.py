@@ -67,12 +67,12 @@ def limits_advised(seen: ObservedStartups, where: str, check: str) -> Iterator[R
         elif not seen.is_narrow:  # there a new attempt only begins anew
             yield from _tries(failed, limits, (f"{place}: {met}",), check)
     for probe, lost in seen.lost.items():
-        met = (f"{where}, {probe}: {blame(lost[0], lost).text}",)
+        evidence = (f"{where}, {probe}: {blame(lost[0], lost).text}",)
         serving = [one for one in lost if one.is_serving]
         if 2 * len(serving) > len(lost):
-            yield _ready_too_soon(serving, met, check)
+            yield _ready_too_soon(serving, evidence, check)
         elif 2 * sum(one.ended_itself for one in lost) <= len(lost):
-            yield from _waits_for_ever(lost, met, check)
+            yield from _waits_for_ever(lost, evidence, check)
 
 
 def met_by_failed(seen: ObservedStartups) -> Iterator[str]:

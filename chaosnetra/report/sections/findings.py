@@ -77,6 +77,7 @@ def _failures(facts: RunFacts) -> Markup:
         # Of one that did not end nobody knows the cause.
         is_cut_off = failure.status in TIMED_OUT
         named = "lines that tell most" if is_cut_off else "causes, outermost first"
+        tells_more = any(cause != failure.text for cause in causes)
         rows.append(
             (
                 f"{count:,}",
@@ -86,7 +87,7 @@ def _failures(facts: RunFacts) -> Markup:
                 element(
                     "span",
                     text,
-                    details(named, chain) if causes else None,
+                    details(named, chain) if tells_more else None,
                     class_="wide",
                 ),
             )

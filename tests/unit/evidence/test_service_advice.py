@@ -94,7 +94,8 @@ def test_a_startup_under_another_fault_says_nothing_of_the_latency() -> None:
 @pytest.mark.parametrize(
     ("under", "subjects"),
     [
-        (launched_until_its_limit(UNANSWERED, Status.TIMED_OUT), ["a limit on the wait for one answer"]),
+        (launched_until_its_limit(UNANSWERED, Status.TIMED_OUT),
+         ["a limit on the wait for one answer"]),
         ([wire.failed(1, wire.refused())], []),
         ([wire.failed(1, wire.refused(), status=Status.DEGRADED, ended_by=EndedBy.LAUNCHER)],
          ["readiness without the database"]),

@@ -33,6 +33,8 @@ def test_the_margin_is_from_where_the_system_stands() -> None:
     assert "today, without the fault: 20 (given), so it bears" in text
     assert "budget table_setup" in text.splitlines()[0]
     assert "; confirmed" in text
+    near = search(*PRECISE, forecast=forecast(400), operating_point=0.25)
+    assert "so it bears 1,596 times as much" in summary(near, conclude(near))
 
 
 OWN = Limit("its own limit from its first connection", 6.0, 0.1, 62, shown_under=1)

@@ -21,6 +21,7 @@ from chaosnetra.trying.experiment import (
 from chaosnetra.trying.guessing import Guess
 from chaosnetra.trying.results import Advice, advice_of, stages_of
 from chaosnetra.trying.scouting import Sight
+from chaosnetra.trying.searching import PAGE
 from chaosnetra.trying.telling import WIDTH, guesses, paths, screen
 from tests.support.journals import journal, probe, state
 from tests.support.observations import ready_in, refused, startup, timed_out
@@ -48,8 +49,9 @@ def tried(
     folder: Path, refusing: dict[str, Any], silent: dict[str, Any], *, gives_up: float = 0.0
 ) -> Path:
     """The journal of a try, of a service that gives up after so many seconds; 0: it does not."""
+    said = f"it gave up after {gives_up:g} s, in 1 of 1"
     limits = [
-        {"kind": "answer", "amount": gives_up, "text": f"it gave up after {gives_up:g} s, in 1 of 1"},
+        {"kind": "answer", "amount": gives_up, "text": said},
         {"kind": "attempts", "amount": 3, "text": "it gave up after 3 connections, in 2 of 3"},
     ] if gives_up else []  # fmt: skip
     clean = state(told(STEADY, startup(1, 1.0, ready_in(1.0))))
@@ -173,6 +175,12 @@ def test_a_password_is_in_no_command() -> None:
     line, keep = paths(wanted, Path("x/experiment.json"), None)
     assert keep == "keep    chaosnetra init --from-try x"
     assert line == "again   CHAOSNETRA_DATABASE_URL=… chaos run x/experiment.json"
+
+
+def test_each_page_has_its_line() -> None:
+    folder = Path("x")
+    found = [*paths(WANTED, folder / "experiment.json", folder / "report.html", folder / PAGE)]
+    assert found[:2] == ["report  x/report.html", "search  x/search.html"]
 
 
 def test_a_slow_start_has_a_longer_limit() -> None:

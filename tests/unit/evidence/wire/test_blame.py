@@ -145,10 +145,10 @@ def test_what_was_waited_for_on_a_connection_that_was_reset_is_told(
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [(1, "its only connection became a session 6.0 s after it had opened it, and it closed it "
-         "without a question"),
-     (2, "both of its connections became sessions 6.0 s after it had opened them, and it closed "
-         "them without a question")],
+    [(1, ("its only connection became a session 6.0 s after it had opened it, and it closed it "
+          "without a question")),
+     (2, ("both of its connections became sessions 6.0 s after it had opened them, and it closed "
+          "them without a question"))],
 )  # fmt: skip
 def test_sessions_that_came_too_late_for_a_question_are_told(number: int, sentence: str) -> None:
     """As of a pool of psycopg, that ends its connections only once they are there."""
