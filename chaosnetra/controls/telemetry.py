@@ -89,6 +89,7 @@ class Telemetry:
         if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
             resource = resource.merge(Resource({SERVICE_NAME: "chaosnetra"}))
         spans, metrics = exporter_of(environ, "traces"), exporter_of(environ, "metrics")
+        self._exporters = (spans, metrics)
         with blocked():  # a signal must meet a thread that can be held back from it
             self._tracers = TracerProvider(
                 resource=resource, id_generator=self._ids, shutdown_on_exit=False
@@ -235,6 +236,9 @@ class Telemetry:
             while one.is_alive() and time.monotonic() < began + self._patience_seconds:
                 one.join(LOOK_SECONDS)
         is_late = [one.is_alive() for one in ends]
+        for exporter, late in zip(self._exporters, is_late, strict=True):
+            if late and exporter is not None:  # it would try again for ten seconds
+                exporter.shutdown()
         total = self._added + self.left_out
         left = total - self._sent if self._has_spans else 0
         missing = [f"{left} of {how_many(total, 'span')}"] if left else []

@@ -1,6 +1,7 @@
 """What spans say, and how they are sent; a receiver in this process decodes them."""
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -244,6 +245,10 @@ def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told is not None
     assert told.startswith("1 of 1 span ")
     assert "did not reach http://127.0.0.1:9: [Errno" in told
+    senders = [one for one in threading.enumerate() if one.name.startswith(("Otel", "telemetry's"))]
+    for one in senders:
+        one.join(1)
+    assert not any(one.is_alive() for one in senders), "nobody tries again after the end"
 
 
 def test_declared_twice_it_traces_once_and_an_argument_is_refused(
