@@ -6,7 +6,6 @@ run, or when the run's process dies.
 
 import logging
 
-from chaosnetra.effect_text import effect_and_why
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Fault, undone_result
 from chaosnetra.hints import argument
@@ -19,6 +18,7 @@ from chaosnetra.quantities import choice, number, whole_number
 from chaosnetra.running.activity import Result, edge
 from chaosnetra.running.session import Session
 from chaosnetra.settings import setting_hint
+from chaosnetra.text import effect_and_why
 
 logger = logging.getLogger("chaostoolkit")
 

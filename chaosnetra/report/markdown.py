@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from chaosnetra.effect_text import effect_text
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.report.claims import CONFIDENCE_TEXT, Claim, pooled
@@ -19,7 +18,7 @@ from chaosnetra.report.sections.trend import trend
 from chaosnetra.report.sections.verdicts import allowance, failure_free_trials_text, observed
 from chaosnetra.report.structure_markdown import code, folded, safe, section, table
 from chaosnetra.report.trend import LastRuns, trend_run, trends
-from chaosnetra.text import how_many, markdown, not_told
+from chaosnetra.text import effect_text, how_many, markdown, not_told
 
 # A comment on a pull request holds 65,536 characters.
 LONGEST = 60_000

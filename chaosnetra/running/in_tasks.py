@@ -15,7 +15,6 @@ from typing import Any
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.connector.faults import ConnectorChanged
-from chaosnetra.effect_text import effect_text
 from chaosnetra.errors import InvalidInput, PartUnavailable
 from chaosnetra.faults import Effect, Injected, in_all
 from chaosnetra.redaction import Redactor
@@ -32,7 +31,7 @@ from chaosnetra.task_path.variables import (
     named_database,
     unnamed_variables,
 )
-from chaosnetra.text import how_many, plain_names
+from chaosnetra.text import effect_text, how_many, plain_names
 from chaosnetra.toxiproxy.faults import ProxySwitched
 from chaosnetra.toxiproxy.toxic_faults import ToxicAdded, ToxicUpdated
 

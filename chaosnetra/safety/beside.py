@@ -6,10 +6,9 @@ before it. That look tells as long as the same others are there, and no more.
 
 from collections.abc import Sequence
 
-from chaosnetra.effect_text import NOT_MEASURED
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.faults import Effect, Fault, Injected, Look, MeasuredOnPath, Watched
-from chaosnetra.text import plain_names
+from chaosnetra.text import NOT_MEASURED, plain_names
 
 
 def subject(fault: Fault | None) -> str:

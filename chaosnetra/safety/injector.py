@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chaosnetra.effect_text import effect_and_why
 from chaosnetra.errors import ChaosnetraError, FaultError, InjectionFailed, UndoFailed
 from chaosnetra.faults import (
     Effect,
@@ -25,7 +24,7 @@ from chaosnetra.faults import (
 from chaosnetra.safety.beside import is_superseded, look_without, measured, subject
 from chaosnetra.safety.ledger import Ledger
 from chaosnetra.safety.remeasuring import ENDED_WITH_SERVER, Remeasuring, in_both, within
-from chaosnetra.text import plain_names, utc_now
+from chaosnetra.text import effect_and_why, plain_names, utc_now
 
 logger = logging.getLogger("chaostoolkit")
 

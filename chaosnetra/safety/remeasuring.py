@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chaosnetra.effect_text import NOT_MEASURED
 from chaosnetra.errors import ChaosnetraError
 from chaosnetra.faults import Effect, Fault, Injected, UndoReport, UndoResult, Watched
 from chaosnetra.safety.beside import are_on_one_path, measured, not_told_apart
-from chaosnetra.text import plain_names, utc_now
+from chaosnetra.text import NOT_MEASURED, plain_names, utc_now
 
 logger = logging.getLogger("chaostoolkit")
 

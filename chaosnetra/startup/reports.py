@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from chaosnetra.effect_text import effect_and_why
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import Effect
 from chaosnetra.quantities import number, whole_number
 from chaosnetra.startup.kept_output import MOST_BYTES, bounded
 from chaosnetra.startup.orders import MOST_FAULTS, PathOrder, require_shape, short_line
 from chaosnetra.startup.outcome import StartupOutcome
+from chaosnetra.text import effect_and_why
 from chaosnetra.wire.observation import Observation
 
 # The line on a task's standard output that holds its report, as Cloud Logging keeps it.

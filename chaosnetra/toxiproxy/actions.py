@@ -7,12 +7,12 @@ written down first, measured after, and undone when the run ends even without a 
 import logging
 from typing import Any
 
-from chaosnetra.effect_text import effect_text
 from chaosnetra.errors import InvalidInput
 from chaosnetra.faults import undone_result
 from chaosnetra.quantities import fraction, truth
 from chaosnetra.running.activity import Attributes, Result, edge
 from chaosnetra.running.session import Session
+from chaosnetra.text import effect_text
 from chaosnetra.toxiproxy.faults import (
     ProxyCreated,
     ProxySwitched,

@@ -7,10 +7,10 @@ others are on it too; else the direct path is the one without it.
 import math
 from collections.abc import Callable
 
-from chaosnetra.effect_text import NOT_MEASURED
 from chaosnetra.errors import DatabaseUnavailable
 from chaosnetra.faults import Effect, Look
 from chaosnetra.paths import DatabasePath, FirstAnswer
+from chaosnetra.text import NOT_MEASURED
 from chaosnetra.toxiproxy.toxics import BYTES_PER_KB, Toxic
 
 ROUND_TRIPS = 5

@@ -64,7 +64,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("addresses", "durations"),
     ("hints", "line_patterns", "quantities"),
     ("errors",),
-    ("effect_text", "repository", "text", "whole_file"),
+    ("repository", "text", "whole_file"),
     ("",),  # the package itself: its version
 )
 # Everything else says nothing to Chaos Toolkit, and hears nothing from it.
@@ -178,16 +178,7 @@ def test_only_controls_and_activities_know_the_chaos_toolkit() -> None:
 
 def test_reports_rest_on_the_evidence_alone() -> None:
     """So they can be made of any journal, anywhere."""
-    allowed = (
-        "report",
-        "evidence",
-        "wire.observation",
-        "errors",
-        "effect_text",
-        "quantities",
-        "text",
-        "",
-    )
+    allowed = ("report", "evidence", "wire.observation", "errors", "quantities", "text", "")
     wrong = [
         f"{name} imports {other}"
         for name in SOURCES

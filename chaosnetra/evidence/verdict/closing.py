@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
-from chaosnetra.effect_text import effect_text
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.values import object_or_empty, objects
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
 from chaosnetra.evidence.verdict.verdict import Outcome
-from chaosnetra.text import PRINTED_NOTHING, cut, how_many, one_line
+from chaosnetra.text import PRINTED_NOTHING, cut, effect_text, how_many, one_line
 
 MOST_LINES = 15  # on a narrow terminal what comes last is left out
 MOST_CHECKS = 4

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from chaosnetra.effect_text import NOT_MEASURED, effect_and_why
 from chaosnetra.evidence.journal.dry import carries_out_actions, checks_hypothesis
 from chaosnetra.evidence.journal.shape import Stage, states
 from chaosnetra.evidence.verdict.activities import (
@@ -27,6 +26,7 @@ from chaosnetra.evidence.verdict.violations import (
     unanswered_by,
     wrong_in,
 )
+from chaosnetra.text import NOT_MEASURED, effect_and_why
 
 if TYPE_CHECKING:
     from chaosnetra.evidence.verdict.bounds import ProvenBound

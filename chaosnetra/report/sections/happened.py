@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from chaosnetra.effect_text import effect_text
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.report.claims import Claim
@@ -12,7 +11,7 @@ from chaosnetra.report.plots.run import run_plot
 from chaosnetra.report.plots.scales import seconds_text
 from chaosnetra.report.safe_text import one_visible_line
 from chaosnetra.report.structure import Content, Long, Plot, Section, Text, table
-from chaosnetra.text import not_told
+from chaosnetra.text import effect_text, not_told
 
 MOST_MOMENTS = 60
 LONGEST_TEXT = 400

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from chaosnetra.effect_text import value_text
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.facts import PlacedFault, RunFacts
@@ -14,7 +13,7 @@ from chaosnetra.report.plots.scales import number_text
 from chaosnetra.report.plots.timeline import connector_plot, thinned
 from chaosnetra.report.safe_text import as_json, one_visible_line
 from chaosnetra.report.sections import Part
-from chaosnetra.text import how_many
+from chaosnetra.text import how_many, value_text
 
 MOST_ROWS = 40
 GAUGES = ("instances", "slots", "in_use", "most_in_use", "queued", "most_queued", "refused")
