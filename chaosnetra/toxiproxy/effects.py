@@ -5,7 +5,7 @@ against a look at the path without it, taken before it was put there: what the o
 its effect.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chaosnetra.errors import DatabaseUnavailable
@@ -14,6 +14,7 @@ from chaosnetra.paths import DatabasePath, FirstAnswer
 from chaosnetra.toxiproxy.measurements import (
     LIMIT_SECONDS,
     LOOKS,
+    LOST,
     MEASUREMENTS,
     ROUND_TRIPS,
     ROUND_TRIPS_WITH_JITTER,
@@ -109,7 +110,12 @@ def look_at_switch(path: DatabasePath) -> Look:
 def effect_of_switch(enabled: bool, path: DatabasePath, without: Look | None = None) -> Effect:
     """Measure whether a proxy that was taken down refuses, or one put up answers."""
     expected = FirstAnswer.ANSWERED if enabled else FirstAnswer.REFUSED
-    return judged_answer(expected, path, LIMIT_SECONDS, without)
+    effect = judged_answer(expected, path, LIMIT_SECONDS, without)
+    was_lost = without is not None and without.value in LOST
+    if enabled or effect.observed not in LOST or was_lost:
+        return effect
+    # The connector emulator accepts a connection before the proxy refuses it.
+    return replace(effect, in_effect=True, detail="by a hop that the proxy refused")
 
 
 def effect_seconds(toxic: Toxic) -> float:

@@ -130,6 +130,15 @@ def test_a_proxy_that_refused_before_it_was_taken_down_says_nothing_of_that() ->
     assert "refused without it too" in found.detail
 
 
+@pytest.mark.parametrize("answer", [FirstAnswer.RESET, FirstAnswer.CLOSED])
+def test_a_hop_before_a_proxy_that_is_down_ends_what_it_had_accepted(answer: FirstAnswer) -> None:
+    loses = Path(answer=answer)
+    assert effect_of_switch(False, loses, look_at_switch(Path())).in_effect
+    assert effect_of_switch(False, loses).in_effect
+    assert not effect_of_switch(False, loses, look_at_switch(loses)).in_effect
+    assert not effect_of_switch(True, loses).in_effect
+
+
 @pytest.mark.parametrize(
     ("toxicity", "slow_ms", "direct_ms", "in_effect"),
     [
