@@ -1,19 +1,29 @@
 """Fixtures of several integration tests."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chaosnetra.addresses import DatabaseAddress, parse_network_address
+from chaosnetra.errors import PartUnavailable
 from chaosnetra.postgres.path import PostgresPath
 from chaosnetra.stand.postgres import PostgresServer, start_postgres
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
+from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import ProxiedDatabase, query, wait_until
 
 SMALL = 30
 RESERVED = 3
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_toxiproxy_is_built() -> None:
+    """Where it can be: the first tests would take the embedded server, and a build beside them."""
+    with contextlib.suppress(PartUnavailable):
+        find_program()
 
 
 @pytest.fixture(scope="session")

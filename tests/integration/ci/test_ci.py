@@ -125,7 +125,6 @@ def test_a_baseline_that_cannot_be_read_is_no_first_run(tmp_path: Path, write: A
     [
         (["no.json"], "no.json: there is no such file"),
         (["profile.json"], "profile.json is no experiment"),
-        (["torn.yaml"], "torn.yaml: not YAML"),
         (["empty"], "empty holds no experiment"),
         (["it.json", "--output-folder", "used"], "used is there and not empty"),
         (["it.json", "--output-folder", "it.json/out"], "it.json/out cannot be made"),
@@ -140,7 +139,6 @@ def test_a_wrong_call_runs_nothing(
 ) -> None:
     write("it.json", states("it holds"))
     write("profile.json", {"name": "mine"})
-    (tmp_path / "torn.yaml").write_text("profile: [")
     (tmp_path / "empty").mkdir()
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()

@@ -227,7 +227,7 @@ def test_how_many_cores_another_machine_has_is_not_known(
 
 
 def test_more_backends_than_slots_are_refused(small: DatabaseAddress, injector: Injector) -> None:
-    with pytest.raises(InjectionFailed, match="only 27 of 30 connection slots free, 28 backends"):
+    with pytest.raises(InjectionFailed, match=r"only \d+ of 30 connection slots free, 28 backends"):
         injector.inject(pressed(small, 28))
     assert keeping() == []
 

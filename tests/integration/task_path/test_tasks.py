@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -212,8 +212,9 @@ def test_a_task_whose_time_to_live_is_over_ends_itself_and_everything_that_it_be
             wait_until(lambda: len(processes_below(task)) >= 4, 30, "its path and its startup")
             below = [task.pid, *(one.pid for one in processes_below(task))]
             wait_until(lambda: sessions_of(admin) == 1, 30, "its startup has its session")
-            ports = {place.laddr.port for pid in below for place in listening(pid)}
-            assert len(ports) >= 3  # of its startup, of the observer, of the toxics
+            # Of its startup, of the observer, of the toxics.
+            wait_until(lambda: len(ports_of(below)) >= 3, 30, "all of them listen")
+            ports = ports_of(below)
             over.touch()
             assert task.wait(timeout=60) == 124
         finally:
@@ -225,6 +226,10 @@ def test_a_task_whose_time_to_live_is_over_ends_itself_and_everything_that_it_be
             assert probe.connect_ex(("127.0.0.1", port)) != 0
     wait_until(lambda: sessions_of(admin) == 0, 15, "its session has ended")
     assert reports(admin) == []
+
+
+def ports_of(pids: Sequence[int]) -> set[int]:
+    return {place.laddr.port for pid in pids for place in listening(pid)}
 
 
 def listening(pid: int) -> list[Any]:
