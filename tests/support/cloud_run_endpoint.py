@@ -77,6 +77,10 @@ class Endpoint:
     def tell(self, path: str, **data: Any) -> None:
         requests.post(f"{self.server.url}/{path}", json=data, timeout=5).raise_for_status()
 
+    def behave(self) -> None:
+        """Have no rule any more."""
+        requests.delete(f"{self.server.url}/rules", timeout=5).raise_for_status()
+
     @property
     def calls(self) -> dict[str, int]:
         """How often each method was called so far, by anybody."""

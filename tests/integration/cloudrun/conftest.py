@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from google.cloud import run_v2
 
 from chaosnetra.cloudrun.client import ServiceClient
@@ -175,7 +174,7 @@ _numbers = itertools.count(1)
 def endpoint(server: CloudRunServer) -> Iterator[Endpoint]:
     found = Endpoint(server, next(_numbers))
     yield found
-    requests.delete(f"{server.url}/rules", timeout=5).raise_for_status()
+    found.behave()
     found.connection.close()
 
 
