@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 from chaosnetra.relay.flow import Flow
@@ -14,6 +15,7 @@ from chaosnetra.relay.flow import Flow
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _UNSENT = 0x894B  # Linux's SIOCOUTQNSD
 LOOK_AGAIN_SECONDS = 0.005
+READ_BYTES = 1 << 16
 
 
 class SideOwner(Protocol):
@@ -61,6 +63,10 @@ class Side(asyncio.Protocol):
         self.incoming.far_is_full(False)
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and not self.closing and self.transport is not None:
+            # Writing to it failed: what its peer said before the reset has not been read.
+            for data in _last_words(self.transport.get_extra_info("socket")):
+                self.data_received(data)
         self.gone = True
         self._owner.side_lost(self, error)
 
@@ -119,6 +125,13 @@ class WatchedSide(Side):
         at = time.monotonic()
         self.outgoing.feed(data)
         self._seen(data, at)
+
+
+def _last_words(raw: socket.socket) -> Iterator[bytes]:
+    """What the kernel has of a lost socket, which both loops close only after they told of it."""
+    with contextlib.suppress(OSError):  # the reset; or all that there is
+        while data := os.read(raw.fileno(), READ_BYTES):
+            yield data
 
 
 def _unsent_bytes(raw: socket.socket) -> int:

@@ -91,6 +91,20 @@ async def test_what_was_sent_before_a_reset_arrives_in_full(first: str) -> None:
 
 
 @BOTH
+@on_each_loop
+async def test_the_last_words_before_a_reset_reach_an_end_that_is_sending(first: str) -> None:
+    """As a server's reason does, that ends a session while its client sends to it."""
+    for _ in range(10):
+        async with paired(first) as (stand, near, far):
+            await stand.settles(open=1)
+            near.send_now(SMALL)
+            far.send_now(b"last words")
+            far.reset()
+            assert await near.rest() == (b"last words", RESET)
+            await stand.settles(closed=1)
+
+
+@BOTH
 @pytest.mark.parametrize("size", [400_000, 1_500_000])
 @on_each_loop
 async def test_what_the_relay_took_before_a_reset_reaches_even_a_slow_reader(
