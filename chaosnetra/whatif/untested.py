@@ -98,11 +98,11 @@ def _of_resources(
             "a run under limit_connector with fewer slots than startups",
         )
     delay = 0.0 if system.connector is None else system.connector.pressure_delay_seconds.longest
-    felt = any(
+    was_delayed = any(
         one.connector is not None and one.connector.pressure_delay_seconds.longest > 0
         for one in measured.launches
     )
-    if held_back and delay > 0 and not felt:
+    if held_back and delay > 0 and not was_delayed:
         yield Untested(
             f"up to {delay:g} s that the profile's connector makes a new connection wait under "
             "pressure: in the journals no connector did",
