@@ -1,6 +1,7 @@
 """One client of a relay, from accept until both of its sockets are gone."""
 
 import asyncio
+import errno
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,8 @@ CLOSING_SECONDS = 30.0
 LAST_WORDS_SECONDS = 3.0
 # Watchers are told by then that it left.
 TOLD_AFTER_SECONDS = 0.05
+# No attempt reached the upstream: this machine has no descriptor, memory or port for it.
+OWN_WANTS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Connection:
                 await _make(self._upstream, self._dial())
         except OSError as error:  # a deadline's TimeoutError is one
             self._move(State.DIAL_FAILED)
+            if error.errno in OWN_WANTS:
+                self._counters.dial_errors += 1
             if self._watching is not None:
                 self._watching.gave_up(_not_dialed(error), time.monotonic())
             # As the system does for a socket that is closed with something unread.
@@ -298,6 +303,8 @@ def _not_dialed(error: OSError) -> Ending:
 
     Who accepts it and resets it at once may be sooner than the system that tells us of the first.
     """
+    if error.errno in OWN_WANTS:
+        return Ending.DROPPED
     if isinstance(error, TimeoutError):
         return Ending.UNANSWERED
     return Ending.SERVER_RESET if isinstance(error, ConnectionResetError) else Ending.REFUSED

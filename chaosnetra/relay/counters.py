@@ -33,6 +33,7 @@ class Counters:
         states: how many connections are, or ended, in each state.
         accepted: taken out of the kernel's queue, in all.
         accept_errors: attempts to accept that failed, for example for want of descriptors.
+        dial_errors: those of DIAL_FAILED that never left this machine, for the same reasons.
         upstream_bytes: sent on to the upstream server.
         downstream_bytes: sent on to clients.
         received_upstream_bytes: taken from clients whose connection has ended.
@@ -42,6 +43,7 @@ class Counters:
     states: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
     accepted: int = 0
     accept_errors: int = 0
+    dial_errors: int = 0
     upstream_bytes: int = 0
     downstream_bytes: int = 0
     received_upstream_bytes: int = 0
@@ -74,6 +76,7 @@ class Counters:
             **{state.value: count for state, count in self.states.items()},
             "accepted": self.accepted,
             "accept_errors": self.accept_errors,
+            "dial_errors": self.dial_errors,
             "upstream_bytes": self.upstream_bytes,
             "downstream_bytes": self.downstream_bytes,
             "accept_to_dial_seconds": _summary(self._gate_seconds),

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -233,8 +232,12 @@ def _say_farewell(far: asyncio.Transport) -> None:
         if far.get_write_buffer_size():
             far.write_eof()
         else:
-            with socket.socket(fileno=os.dup(far.get_extra_info("socket").fileno())) as same:
-                same.shutdown(socket.SHUT_WR)
+            # Not a duplicate of it: there may be no descriptor left for one.
+            borrowed = socket.socket(fileno=far.get_extra_info("socket").fileno())
+            try:
+                borrowed.shutdown(socket.SHUT_WR)
+            finally:
+                borrowed.detach()
 
 
 class _Sink:

@@ -89,5 +89,6 @@ def missed(state: Mapping[str, Any]) -> str:
     return (
         "the observer did not see all that passed: "
         f"{state['faults']} connections could not be followed ({state['last_fault']}), "
-        f"{state['accept_errors']} could not be accepted"
+        f"{state['accept_errors']} could not be accepted, and for {state['dial_errors']} this "
+        "machine had no descriptor or port to pass them on"
     )

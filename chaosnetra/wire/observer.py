@@ -104,20 +104,22 @@ class Observer:
     def state(self) -> dict[str, Any]:
         """Figures of what is observed now, and of what went wrong since the start.
 
-        `healthy`: no watcher failed, and no client could not be accepted; `connections`: those
-        that are open; `opened`: with those that have ended; `faults`: of watchers, whose
-        connections went on unwatched, and the last one; `complete`: whether all that passed was
-        kept.
+        `healthy`: no watcher failed, and no client was turned away for want of descriptors or
+        ports; `connections`: those that are open; `opened`: with those that have ended; `faults`:
+        of watchers, whose connections went on unwatched, and the last one; `complete`: whether all
+        that passed was kept.
         """
         startups = self._startups.values()
         counters = [startup.relay.counters for startup in startups]
         accept_errors = sum(one.accept_errors for one in counters)
+        dial_errors = sum(one.dial_errors for one in counters)
         return {
-            "healthy": self._faults.count == 0 and accept_errors == 0,
+            "healthy": self._faults.count + accept_errors + dial_errors == 0,
             "startups": len(startups),
             "connections": sum(one.living for one in counters),
             "opened": sum(one.accepted for one in counters),
             "accept_errors": accept_errors,
+            "dial_errors": dial_errors,
             "faults": self._faults.count,
             "last_fault": self._faults.last,
             "complete": all(startup.log.complete for startup in startups),

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import resource
 import socket
 import time
 
@@ -21,6 +20,7 @@ from tests.support.relaying import (
     Hand,
     Stand,
     black_hole,
+    no_descriptors,
     on_each_loop,
     until,
 )
@@ -179,13 +179,9 @@ async def test_room_that_comes_and_goes_counts_nobody_who_is_not_there() -> None
 @on_each_loop
 async def test_without_a_descriptor_to_spare_the_door_still_closes() -> None:
     async with Stand(gate=Hand(places=1)) as stand:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
-        try:
+        with no_descriptors():
             stand.gate.places = 0
             stand.relay.look_again()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         client = await stand.client()  # by the kernel's grace
         await client.hears_nothing()
         await stand.settles()

@@ -22,6 +22,7 @@ from tests.support.relaying import (
     Stand,
     assert_same,
     many_descriptors,
+    no_descriptors,
     on_each_loop,
     run_on,
     until,
@@ -206,6 +207,20 @@ async def test_two_thousand_connections_held_open() -> None:
             client.close()
             server.close()
         await stand.settles(open=count // 2, closed=count // 2)
+
+
+@BOTH
+@on_each_loop
+async def test_without_a_descriptor_to_spare_a_farewell_still_passes(first: str) -> None:
+    async with Stand() as stand:
+        near, far = await stand.pair(first)
+        with no_descriptors():
+            near.say_farewell()
+            assert await far.rest() == (b"", FAREWELL)
+        await far.send(b"late")
+        far.close()
+        assert await near.rest() == (b"late", FAREWELL)
+        await stand.settles(closed=1)
 
 
 # A relay with few descriptors to spare; answers each line it is given with its counters.

@@ -15,9 +15,11 @@ from tests.support.relaying import (
     LOOPBACK,
     RESET,
     WAIT_SECONDS,
+    Hand,
     Stand,
     assert_same,
     black_hole,
+    no_descriptors,
     on_each_loop,
     until,
 )
@@ -279,3 +281,17 @@ async def test_a_watcher_that_raises_is_told_no_more_and_harms_nobody(raises_at:
         (told,) = audience.told
         assert told.names[-1:] == ([] if raises_at == "watcher" else [raises_at])
         assert bytes(told.client) in (b"", b"0", b"012")
+
+
+@on_each_loop
+async def test_without_a_descriptor_to_spare_it_is_not_the_upstream_that_refuses() -> None:
+    audience, stand = seen(gate=Hand(holds=True))
+    async with stand:
+        client = await stand.client()
+        await until(lambda: stand.gate.waiting, lambda: "the client did not come")
+        with no_descriptors():
+            stand.gate.let_in()
+            await stand.settles(dials_failed=1)
+        assert await client.rest() == (b"", RESET)
+        await ended_as(audience, Ending.DROPPED)
+        assert stand.relay.counters.dial_errors == 1

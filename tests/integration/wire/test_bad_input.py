@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import resource
 import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import asyncpg
 import psutil
@@ -18,7 +20,7 @@ from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.errors import InvalidInput, ObserverUnavailable
 from chaosnetra.stand.hops import Hop, start_observer
 from chaosnetra.stand.postgres import PostgresServer
-from chaosnetra.wire.client import ObserverClient
+from chaosnetra.wire.client import ObserverClient, missed
 from tests.support.helpers import present, query, wait_until
 from tests.support.observed import Stretch, assert_bytes_are_the_same, with_tls
 from tests.support.relaying import many_descriptors
@@ -163,6 +165,33 @@ def test_a_port_scan_and_many_connections(echoed: Hop) -> None:
     state = observer.state()
     assert (state["faults"], state["opened"]) == (0, MANY + 50)
     observer.forget(["many"])
+
+
+def test_a_connection_that_could_not_be_passed_on_is_told(echoed: Hop) -> None:
+    observer, address = started(echoed, "no descriptor")
+    assert missed(observer.state()) == ""
+    process = psutil.Process(echoed.process.pid)
+    soft, hard = process.rlimit(psutil.RLIMIT_NOFILE)
+
+    def came_without_a_descriptor() -> bool:
+        """One to accept with and none to dial with, unless one was given back meanwhile."""
+        taken = {int(one.name) for one in Path(f"/proc/{process.pid}/fd").iterdir()}
+        free = next(number for number in itertools.count() if number not in taken)
+        process.rlimit(psutil.RLIMIT_NOFILE, (free + 1, hard))
+        try:
+            with (
+                contextlib.suppress(ConnectionResetError, TimeoutError),
+                socket.create_connection(address, timeout=0.5) as client,
+            ):
+                client.recv(1)
+        finally:
+            process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+        return bool(observer.state()["dial_errors"])
+
+    wait_until(came_without_a_descriptor, 30, "a connection that could not be passed on")
+    assert " this machine had no descriptor or port" in missed(observer.state())
+    observer.forget(["no descriptor"])
+    assert missed(observer.state()) == ""
 
 
 def test_a_client_that_never_reads_holds_up_nobody(echoed: Hop) -> None:
