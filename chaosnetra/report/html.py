@@ -32,7 +32,7 @@ from chaosnetra.report.structure import Section
 from chaosnetra.report.trend import LastRuns, TrendRun, trend_run, trends
 from chaosnetra.text import how_many
 
-ADVICE = "what-to-change"
+ADVICE, RUNS = "what-to-change", "runs"
 ALL = sys.maxsize
 
 
@@ -117,12 +117,14 @@ class HtmlReport:
             [told.row for told in runs.told.values()],
         )
         title = how_many(len(runs.all), "chaos experiment")
-        listed = _contents([*going_on, *last])
+        is_one = len({run.title for run in runs.all}) == 1
+        table_of_runs = [Group(RUNS, "Runs", ())] if is_one else []
+        listed = _contents([*going_on, *table_of_runs, *last])
         trend_parts = [_shown(group, 2) for group in going_on]
         first: list[Content] = [summary, listed, *trend_parts]
-        if len({run.title for run in runs.all}) == 1:
+        if is_one:
             title = f"{how_many(len(runs.all), 'run')}: {runs.all[0].title}"
-            first = [listed, *trend_parts, section("Runs", summary)]
+            first = [listed, *trend_parts, section("Runs", summary, id_=RUNS)]
         whole_runs = [told.section for told in runs.told.values()]
         return document(title, *first, *whole_runs, advice, footer=footer)
 

@@ -8,6 +8,7 @@ that is not markup is escaped. Wide tables scroll by themselves, never the page.
 import os
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from itertools import compress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -81,13 +82,17 @@ def table(
 ) -> Markup:
     """A table. A cell is text or markup, None is an empty one; figures are set to the right.
 
-    On a narrow screen each row is a block, and each cell has its header before it.
+    On a narrow screen each row is a block, and each cell has its header before it. A column that
+    has nothing in any row is left out.
 
     Args:
         headers: one a column.
         rows: cells, as many as headers; the first names the row.
         caption: what the table holds.
     """
+    found = list(rows)
+    kept = [any(cell not in (None, "") for cell in column) for column in zip(*found, strict=True)]
+    headers = list(compress(headers, kept or [True] * len(headers)))
     head = element("tr", *(element("th", header, scope="col") for header in headers))
     body = [
         element(
@@ -96,10 +101,12 @@ def table(
                 _cell(cell, header)
                 if column
                 else element("th", cell, scope="row", data_label=header)
-                for column, (header, cell) in enumerate(zip(headers, row, strict=True))
+                for column, (header, cell) in enumerate(
+                    zip(headers, compress(row, kept), strict=True)
+                )
             ),
         )
-        for row in rows
+        for row in found
     ]
     whole = element(
         "table",

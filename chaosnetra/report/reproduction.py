@@ -90,6 +90,9 @@ def reproduction(journal: Journal) -> Reproduction:
             call.override(key, text)
     _add_configuration(call, entries, settings, journal.section)
     call.missing += _secret_variables(journal.data)
+    if journal.section.get("refused"):  # the journal has none of its settings, but who gave them
+        told = map(object_or_empty, object_or_empty(journal.section.get("sources")).values())
+        call.missing += [place for one in told if (place := text_or_none(one.get("place")))]
     if settings.get("environment") == "staging":
         call.missing.append(f"{PREFIX}CONSENT")  # it is to one plan, once
     for name, value in object_or_empty(journal.section.get("options")).items():

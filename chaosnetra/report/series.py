@@ -22,7 +22,7 @@ from chaosnetra.evidence.journal.values import objects
 from chaosnetra.evidence.statistics.quantiles import Quantile, quantile
 from chaosnetra.quantities import finite_or_none
 from chaosnetra.report.happened import Launch
-from chaosnetra.report.observed import MOST_PROBES, ProbeCollector
+from chaosnetra.report.observed import MOST_PROBES, ProbeCollector, alike
 from chaosnetra.report.safe_text import one_visible_line
 
 # A hostile journal may name any number of phases and errors; people read the first.
@@ -52,13 +52,22 @@ class Failure(NamedTuple):
 
 @dataclass
 class Failures:
-    """Failures by what they say; of the first of each, the chain of causes."""
+    """Failures by what they say; of the first of each, the chain of causes.
+
+    What one says that was given up is no cause: those that differ by numbers only are one.
+    """
 
     counts: Counter[Failure] = field(default_factory=Counter)
     causes: dict[Failure, tuple[str, ...]] = field(default_factory=dict)
     others: int = 0
+    _alike: dict[Failure, Failure] = field(default_factory=dict)
 
     def add(self, failure: Failure, causes: Sequence[Any] = ()) -> None:
+        if failure.status in TIMED_OUT and failure.text is not None:
+            key = failure._replace(text=alike(failure.text))
+            failure = self._alike.get(key, failure)
+            if len(self._alike) < MOST_ERRORS:
+                self._alike[key] = failure
         if failure not in self.counts:
             if len(self.counts) >= MOST_ERRORS:
                 self.others += 1
@@ -327,18 +336,20 @@ class AttemptCollector:
             launch.late.append(end)
         elif attempt.answered:
             times.seen.append(attempt.seconds)
-            launch.good.append(end)
+            # The claim counts an answer that came too late among those that failed.
+            (launch.good if attempt.outcome == "ok" else launch.bad).append(end)
         else:
             times.failed.append(attempt.seconds)
             launch.bad.append(end)
-        if attempt.censored or not attempt.answered:
-            code = f" SQLSTATE {attempt.sqlstate}" if attempt.sqlstate else ""
-            text = f"{attempt.outcome.replace('_', ' ')}{code}: {attempt.error or 'no error text'}"
-            launch.failed(end, one_visible_line(text, LONGEST_KEY))
         times.outcomes[one_visible_line(attempt.outcome, 40)] += 1
         if attempt.outcome != "ok":
-            said = attempt.sqlstate, _text(attempt.error)
-            self.failures.add(Failure(attempt.stage, attempt.probe, attempt.outcome, *said))
+            code = f" SQLSTATE {attempt.sqlstate}" if attempt.sqlstate else ""
+            answered = f"answered after {attempt.seconds:.3g} s" if attempt.answered else None
+            said = attempt.error or answered or "no error text"
+            text = f"{attempt.outcome.replace('_', ' ')}{code}: {said}"
+            launch.failed(end, one_visible_line(text, LONGEST_KEY))
+            error = attempt.sqlstate, _text(attempt.error)
+            self.failures.add(Failure(attempt.stage, attempt.probe, attempt.outcome, *error))
 
     def _times(self, probe: str, kind: str, stage: Stage) -> AttemptTimes:
         stages = self.probes.setdefault((probe, kind), {})

@@ -5,7 +5,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 from markupsafe import Markup
 
@@ -113,12 +112,8 @@ class Section:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], folded: str = "",
           caption: str | None = None, *, numbers: bool = False) -> tuple[Table, ...]:  # fmt: skip
-    """A table; nothing without rows. Of numbers, columns without any are left out."""
+    """A table; nothing without rows."""
     found = list(rows)
-    if numbers:
-        kept = [any(cell is not None for cell in column) for column in zip(*found, strict=True)]
-        headers = list(compress(headers, kept))
-        found = [list(compress(row, kept)) for row in found]
     return (Table(headers, found, folded, caption, numbers),) if found else ()
 
 

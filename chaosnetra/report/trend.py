@@ -8,7 +8,7 @@ from chaosnetra.evidence.journal.order import moment
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.quantiles import Quantile
 from chaosnetra.evidence.verdict.bounds import ProvenBound
-from chaosnetra.evidence.verdict.verdict import Outcome
+from chaosnetra.evidence.verdict.verdict import Cause, Outcome
 from chaosnetra.report.facts import RunFacts
 from chaosnetra.report.series import Asked
 
@@ -68,6 +68,8 @@ class TrendRun:
 
 def trend_run(facts: RunFacts, number: int) -> TrendRun:
     """What a trend needs of a run."""
+    # In a dry run nothing was tried under a fault.
+    under = () if facts.verdict.cause is Cause.DRY else UNDER
     return TrendRun(
         number,
         facts.title,
@@ -76,8 +78,8 @@ def trend_run(facts: RunFacts, number: int) -> TrendRun:
         facts.commit[:SHORT_COMMIT] if facts.commit is not None else None,
         facts.verdict.outcome,
         _median(facts, (Stage.BEFORE,)),
-        _median(facts, UNDER),
-        _slowest(facts),
+        _median(facts, under),
+        _slowest(facts, under),
         max(facts.limits, default=None),
         next(iter(facts.verdict.proofs), None),
     )
@@ -141,9 +143,9 @@ def _median(facts: RunFacts, stages: Sequence[Stage]) -> Quantile | None:
     return None
 
 
-def _slowest(facts: RunFacts) -> float | None:
+def _slowest(facts: RunFacts, stages: Sequence[Stage]) -> float | None:
     by_stage = _by_stage(facts.startups)
-    times = next((by_stage[stage].seen for stage in UNDER if stage in by_stage), None)
+    times = next((by_stage[stage].seen for stage in stages if stage in by_stage), None)
     return max(times, default=None) if times is not None else None
 
 

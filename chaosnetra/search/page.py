@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +23,7 @@ from chaosnetra.report.page import (
 )
 from chaosnetra.report.plots.frontier import Spot, Strip, frontier_plot
 from chaosnetra.report.plots.response import Band, Curve, Tried, response_plot
-from chaosnetra.report.plots.scales import Scale, seconds_text
+from chaosnetra.report.plots.scales import Scale, number_text, seconds_text
 from chaosnetra.report.plots.start_times import start_times_plot
 from chaosnetra.report.structure_markdown import safe
 from chaosnetra.search.conclusion import Conclusion, response_of
@@ -32,7 +32,14 @@ from chaosnetra.search.judging import judged
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.span import Span
 from chaosnetra.search.start_times import against, start_times
-from chaosnetra.search.telling import map_notes, map_rows, model_text, reasons, shown, summary
+from chaosnetra.search.telling import (
+    broken_alike,
+    map_notes,
+    map_rows,
+    model_text,
+    shown,
+    summary,
+)
 from chaosnetra.text import how_many
 
 # Makes of the path of a trial's journal, seen from the search's folder, what leads there.
@@ -125,7 +132,7 @@ def _section(search: Search, link: Link) -> list[Content]:
         ),
         ("profile", search.profile),
         ("target", search.target),
-        ("time scale", search.time_scale),
+        ("time scale", search.time_scale and number_text(search.time_scale)),
         ("seed", search.seed),
         ("version", search.chaosnetra),
     ]
@@ -152,8 +159,8 @@ def _start_times(search: Search) -> list[Content]:
             shown(one.value),
             seconds_text(one.predicted_seconds),
             seconds_text(median(one.measured_seconds)),
-            f"{seconds_text(one.measured_seconds[0])} to {seconds_text(one.measured_seconds[-1])}",
-            f"{one.off_by:+.0%}",
+            _range(one.measured_seconds),
+            _off_by(one.off_by),
             len(one.measured_seconds),
         )
         for one in against(search)
@@ -168,6 +175,16 @@ def _start_times(search: Search) -> list[Content]:
             table(headers, rows, "The model against startups that were ready"),
         )
     ]
+
+
+def _range(seconds: Sequence[float]) -> str:
+    """The first and the last of some times in order; once, where they are as good as one."""
+    return " to ".join(dict.fromkeys(map(seconds_text, (seconds[0], seconds[-1]))))
+
+
+def _off_by(share: float) -> str:
+    text = f"{share:+.0%}"
+    return text if text[1:] != "0%" else "0%"
 
 
 def markdown_text(searches: Sequence[Search]) -> str:
@@ -294,15 +311,6 @@ def curve_of(search: Search, conclusion: Conclusion) -> Curve:
 
 
 def _bands(search: Search) -> list[Band]:
-    found = []
-    for reason, group in groupby(reasons(search), key=lambda one: one[1]):
-        values = [value for value, _ in group]
-        found.append(Band(values[0], values[-1], f"{reason}, from {shown(values[0])}"))
-    if not found:
-        return []
-    # Each reaches to where the next one begins, the last to the end.
-    ends = [band.start for band in found[1:]] + [search.oriented.hard]
     return [
-        Band(min(band.start, end), max(band.start, end), band.name)
-        for band, end in zip(found, ends, strict=True)
+        Band(sorted(values), f"{reason}, {where}") for values, where, reason in broken_alike(search)
     ]

@@ -266,9 +266,7 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
         yield f"  {search.habits.tries_again}"
     if conclusion.model_fits is False and search.habits.polls is None:
         yield "  startups under latency took other times, so they do more than wait"
-    for reason, group in groupby(reasons(search), key=lambda one: one[1]):
-        values = [shown(value) for value, _ in group]
-        where = f"at {values[0]}" if len(values) == 1 else f"from {values[0]} to {values[-1]}"
+    for _, where, reason in broken_alike(search):
         yield f"  {where}: {reason}"
     for trial in search.trials:
         if not trial.counts:
@@ -297,6 +295,15 @@ def reasons(search: Search) -> list[tuple[float, str]]:
         if trial.violated and trial.breaks_first
     }
     return sorted(found.items(), key=lambda one: search.oriented.hardness(one[0]))
+
+
+def broken_alike(search: Search) -> Iterator[tuple[list[float], str, str]]:
+    """Neighbouring values at which the same breaks first: the values, where that is, and what."""
+    for reason, group in groupby(reasons(search), key=lambda one: one[1]):
+        values = [value for value, _ in group]
+        ends = [shown(value) for value in values]
+        where = f"at {ends[0]}" if len(ends) == 1 else f"from {ends[0]} to {ends[-1]}"
+        yield values, where, reason
 
 
 def breaks_first(search: Search) -> str | None:

@@ -147,9 +147,10 @@ def budgets_suffice(
         `held`, `expected`, `observed`; `findings`: for each rule of `chaosnetra.startup.budgets`
         its `rule`, `budget`, `has_seconds`, `needs_seconds`, `holds`, `why`, `around`, at time
         scale 1;
-        `budget`, `budget_seconds`: of the first finding that does not hold, at time scale 1;
-        `error`: the findings that do not hold; all three None when all do; `profile`; `demands`,
-        and `round_trips` (those of the reference orchestrator), which the needs come from.
+        `budget`, `budget_seconds`, `budget_needs_seconds`: of the first finding that does not hold,
+        at time scale 1; `error`: the findings that do not hold; all four None when all do;
+        `profile`; `demands`, and `round_trips` (those of the reference orchestrator), which the
+        needs come from.
 
     Raises:
         ActivityFailed: a figure or the profile cannot be used.
@@ -176,6 +177,7 @@ def budgets_suffice(
         "observed": f"{len(findings) - len(failing)} of {how_many(len(findings), 'rule')} hold",
         "budget": failing[0].budget if failing else None,
         "budget_seconds": failing[0].has_seconds if failing else None,
+        "budget_needs_seconds": failing[0].needs_seconds if failing else None,
         "error": "; ".join(lines_of(failing)) or None,
         "findings": [finding.to_json() for finding in findings],
         "profile": profile.name,

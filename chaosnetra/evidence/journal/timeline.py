@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chaosnetra.evidence.journal.dry import carries_out_actions
 from chaosnetra.evidence.journal.order import (
     Moment,
     Period,
@@ -88,10 +89,14 @@ def in_place(journal: Mapping[str, Any]) -> list[Period] | None:
     """When faults that are to have an effect were in place.
 
     Returns:
-        A period for each; None where there was no such fault, or the journal does not say when:
-        also where only its wall clock does, and that was set during the run.
+        A period for each, none of a dry run that carried out no action; None where there was no
+        such fault, or the journal does not say when: also where only its wall clock does, and
+        that was set during the run.
     """
     in_effect = [fault for fault in faults(journal) if fault.effect is not None]
+    dry = journal["chaosnetra"].get("dry")
+    if not in_effect and dry and not carries_out_actions(dry, journal["experiment"]):
+        return []
     if not in_effect or not all(fault.injected.is_known for fault in in_effect):
         return None
     by_wall_clock = any(fault.injected.seconds is None for fault in in_effect)

@@ -78,7 +78,7 @@ def reasons(journal: Mapping[str, Any], violations: list[Violation]) -> Iterator
         # What was carried out and went wrong comes first; no dry run says more of the system.
         beside = {Cause.NO_HYPOTHESIS, Cause.VIOLATED, Cause.NOT_RECOVERED}
         yield from (one for one in found if one[0] not in beside)
-        yield Cause.DRY, f"a dry run ({facts['dry']}) checks nothing"
+        yield Cause.DRY, f"a dry run ({facts['dry']}) proves nothing"
         yield from (one for one in found if one[0] in beside)
         return
     yield from found

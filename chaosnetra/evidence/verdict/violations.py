@@ -35,7 +35,7 @@ class Violation(NamedTuple):
         expected: what the statement says.
         observed: what was seen.
         phase: startup phase that failed, if the probe tells.
-        budget: budget that ran out, if the probe tells.
+        budget: budget that ran out, or is too short, if the probe tells.
         budget_seconds: its length as it was enforced.
         sqlstate: the database's error code, if the probe tells.
         error: first error text.
@@ -49,6 +49,8 @@ class Violation(NamedTuple):
         phase_on_the_wire: the round trips that it made in the phase that it failed in.
         machine: how the machine's own share explains it, without the fault; None: it does not, or
             that is not known.
+        budget_needs_seconds: what the budget would have to be, of one that is too short by
+            arithmetic; None: it ran out.
     """
 
     stage: Stage
@@ -69,6 +71,7 @@ class Violation(NamedTuple):
     named_limit_refuted: str | None = None
     phase_on_the_wire: str | None = None
     machine: str | None = None
+    budget_needs_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()
@@ -109,7 +112,9 @@ class Violation(NamedTuple):
         if not self.budget:
             return where
         length = f" of {self.budget_seconds:g} s" if self.budget_seconds is not None else ""
-        return f"{where}, budget {self.budget}{length} expired"
+        needs = self.budget_needs_seconds
+        how = "expired" if needs is None else f"is too short, {needs:g} s needed"
+        return f"{where}, budget {self.budget}{length} {how}"
 
     @property
     def wire(self) -> str | None:
@@ -270,6 +275,7 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         or ("an answer" if failure else f"tolerance {_short(tolerance)}"),
         observed="a failed probe" if failure else observed,
         budget_seconds=finite_or_none(told.get("budget_seconds")),
+        budget_needs_seconds=finite_or_none(told.get("budget_needs_seconds")),
         error=failure or text_or_none(told.get("error")),
         at=run["end"],
         exit_code=int_or_none(told.get("observed_exit_code")),

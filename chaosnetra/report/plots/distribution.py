@@ -15,7 +15,9 @@ from chaosnetra.report.series import Asked, Times
 When = TypeVar("When", bound=Stage | Asked)
 # More times than this in a stage are drawn as bars, and not one by one.
 MOST_POINTS = 60
-POINT_BINS, BAR_BINS = 45, 60
+BAR_BINS = 60
+# Points that are nearer to each other than this share of the axis lie above each other.
+APART = 1 / 45
 HEIGHT, HEAD, LINE, FOOT, POINT = 54, 20, 14, 16, 9
 # Letters of a line on a narrow screen.
 NARROW = 50
@@ -47,7 +49,7 @@ def distribution(
     ]
     within = [(name, limit) for name, limit in limits if ends and limit <= 1.5 * max(ends)]
     across = time_scale_of([*ends, *(limit for _, limit in within)])
-    parts, as_bars = [], False
+    parts, behind, as_bars = [], list[Markup](), False
     y = top = 2.0 + 14 * len(within)
     described = []
     for stage, times in stages.items():
@@ -68,7 +70,7 @@ def distribution(
             parts.append(_median(median, across, y + FOOT / 2))
         y += FOOT
     for index, (name, limit) in enumerate(within):
-        parts.append(frame.upright(across, limit, 2 + 14 * index, y, "budget"))
+        behind.append(frame.upright(across, limit, 2 + 14 * index, y, "budget"))
         told = f"{name} {seconds_text(limit)}"
         parts.append(frame.edge_label(across, limit, 12 + 14 * index, told, "small"))
     swatch = frame.box_swatch if as_bars else frame.mark_swatch
@@ -82,7 +84,7 @@ def distribution(
         entries.append((Markup(""), "logarithmic axis"))
     x_axis = frame.x_axis(across, top, y)
     height = y + frame.AXIS_HEIGHT
-    return frame.plot(title, "; ".join(described), height, x_axis, *parts, signs=entries)
+    return frame.plot(title, "; ".join(described), height, x_axis, *behind, *parts, signs=entries)
 
 
 def _count(times: Times, words: tuple[str, str, str]) -> list[str]:
@@ -103,30 +105,26 @@ def _lines(parts: Sequence[str]) -> list[str]:
     return lines
 
 
-def _binned(times: Times, across: Scale, bins: int) -> list[list[int]]:
-    """How many times of each of `KINDS` lie in each part of the axis."""
-    counted = [[0, 0, 0] for _ in range(bins)]
-    for kind, values in enumerate(times.kinds):
-        for value in values:
-            counted[min(bins - 1, int(across.share(value) * bins))][kind] += 1
-    return counted
-
-
 def _points(times: Times, across: Scale, y: float) -> Markup:
-    counted = _binned(times, across, POINT_BINS)
-    highest = max(map(sum, counted), default=0)
-    apart = min(POINT, (HEIGHT - POINT) / max(1, highest - 1))
-    parts = []
-    for index, counts in enumerate(counted):
-        x = f"{100 * (index + 0.5) / POINT_BINS:.3f}%"
-        kinds = [kind for kind, count in zip(KINDS, counts, strict=True) for _ in range(count)]
-        for level, kind in enumerate(kinds):
-            parts.append(frame.mark(kind, x, y + HEIGHT - 6 - apart * level))
-    return join(parts)
+    """Each time where it is, on the lowest level that has room for it there."""
+    placed, ends = [], list[float]()
+    every = [(value, kind) for kind, values in zip(KINDS, times.kinds, strict=True)
+             for value in values]  # fmt: skip
+    for value, kind in sorted(every):
+        share = across.share(value)
+        level = next((one for one, end in enumerate(ends) if share - end >= APART), len(ends))
+        ends[level : level + 1] = [share]
+        placed.append((level, kind, across.percent(value)))
+    step = min(POINT, (HEIGHT - POINT) / max(1, len(ends) - 1))
+    marks = (frame.mark(kind, x, y + HEIGHT - 6 - step * level) for level, kind, x in placed)
+    return join(marks)
 
 
 def _bars(times: Times, across: Scale, y: float) -> Markup:
-    counted = _binned(times, across, BAR_BINS)
+    counted = [[0, 0, 0] for _ in range(BAR_BINS)]
+    for index, values in enumerate(times.kinds):
+        for value in values:
+            counted[min(BAR_BINS - 1, int(across.share(value) * BAR_BINS))][index] += 1
     highest = max(map(sum, counted), default=1) or 1
     parts = []
     for index, counts in enumerate(counted):

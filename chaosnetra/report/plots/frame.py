@@ -13,7 +13,7 @@ from chaosnetra.report.plots.scales import Scale, seconds_text
 from chaosnetra.report.safe_text import without_middle
 
 AXIS_HEIGHT = 22
-LONGEST_HEAD = 42  # characters, which a telephone has room for
+LONGEST_HEAD, LONGEST_EDGE = 42, 34  # characters, which a telephone has room for
 _MARKS = {
     "ready": element("circle", r="4", class_="ready"),
     "failed": element("path", d="M-4-4L4 4M-4 4L4-4", class_="failed"),
@@ -60,7 +60,7 @@ def text(
 
 def head(name: str, y: float) -> Markup:
     """The name of a part of the plot, at its left; a long one is cut in the middle."""
-    return text("0%", y, without_middle(name, LONGEST_HEAD), class_="head")
+    return text("0%", y, without_middle(name, LONGEST_HEAD), class_="head halo")
 
 
 def line(x1: str, y1: float, x2: str, y2: float, class_: str) -> Markup:
@@ -128,14 +128,17 @@ def y_axis(scale: Scale, top: float, height: float, shown: Callable[[float], str
 
 
 def edge_label(scale: Scale, value: float, y: float, content: str, class_: str) -> Markup:
-    """A name for a value: beside it, or over its line, where there is room."""
+    """A name for a value: beside it, or over its line, where there is room.
+
+    A long one is cut in the middle.
+    """
     share = scale.share(value)
     x = f"{100 * share:.3f}%"
     # In the middle third of a narrow screen neither side has room for a long one.
     anchor = "start" if share < 1 / 3 else "middle" if share < 2 / 3 else "end"
     return element(
         "text",
-        content,
+        without_middle(content, LONGEST_EDGE),
         x=x,
         y=f"{y:g}",
         dx={"start": "4", "middle": "0", "end": "-4"}[anchor],

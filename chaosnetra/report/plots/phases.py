@@ -1,6 +1,6 @@
 """Startups by phase: when each phase began and ended, and where the budgets end."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -20,7 +20,12 @@ BRACKET, MOST_BRACKETS = 6, 4
 # A budget is drawn where startups come near it: within so many times the longest work that it
 # bounds. The shortest of a phase may lie further away than the others, because it is what bounds.
 FARTHEST_SHORTEST, FARTHEST_OTHER = 2.0, 1.15
-COLOURS = 9
+# Of the phases, which begin again with the first; what is no phase has its own.
+COLOURS = 7
+# What is shorter than this share of the axis cannot be seen.
+LEAST_SHARE = 0.001
+# A mark beside a bar is so many pixels from its end.
+BESIDE = 8
 BOOT, UNTIL_READY, UNTIL_ENDED, WHOLE = "boot", "until ready", "until it ended", "startup"
 # A name is written on its bar where there is room on a narrow screen: a letter is about 7 px.
 NARROW_PX, LETTER_PX = 300, 7
@@ -96,12 +101,12 @@ def waterfall(
     close = [limit for limit in limits if limit <= FARTHEST_SHORTEST * longest]
     across = scale_of([longest, *ends, *close])
     names = colours_of(phases)
-    used = {part.name for found in rows.values() for _, one in found for part in segments(one)}
+    spent = [part for found in rows.values() for _, one in found for part in segments(one)]
     y, parts = 4.0, []
     for stage, found in rows.items():
         part, y = _stage(stage, found, names, drawn, across, y)
         parts.append(part)
-    parts += [frame.upright(across, limit, 0, y, "budget") for limit in close]
+    behind = [frame.upright(across, limit, 0, y, "budget") for limit in close]
     description = "; ".join(
         f"{stage.when}: {how_many(len(found), 'row')}, the slowest "
         f"{seconds_text(max(startup.seconds for _, startup in found))}"
@@ -112,8 +117,9 @@ def waterfall(
         description,
         y + frame.AXIS_HEIGHT,
         frame.x_axis(across, 0, y),
+        *behind,
         *parts,
-        signs=_signs(swatches(used, phases), ends_of(rows), drawn, close),
+        signs=_signs(swatches(spent, phases, across), ends_of(rows), drawn, close),
     )
 
 
@@ -142,12 +148,16 @@ def longest_work(budget: Budget, rows: Mapping[Asked, Sequence[tuple[int, Startu
 
 def colours_of(phases: Sequence[str]) -> dict[str, int]:
     """What a startup's time can be spent with, in order, each with its colour."""
-    names = dict.fromkeys((*phases, UNTIL_READY, UNTIL_ENDED))
-    return {WHOLE: 0, BOOT: 0} | {name: (index + 1) % COLOURS for index, name in enumerate(names)}
+    colours = {WHOLE: 0, BOOT: 0} | {name: i % COLOURS + 1 for i, name in enumerate(phases)}
+    return colours | {UNTIL_READY: 8, UNTIL_ENDED: 9}
 
 
-def swatches(found: Container[str], phases: Sequence[str]) -> list[tuple[Markup, str]]:
-    """Entries of a legend for what startups spent their time with."""
+def swatches(
+    spent: Iterable[Segment], phases: Sequence[str], across: Scale
+) -> list[tuple[Markup, str]]:
+    """Entries of a legend for what startups spent their time with, as far as it can be seen."""
+    least = LEAST_SHARE * across.high
+    found = {part.name for part in spent if part.end - part.start > least}
     return [
         (frame.box_swatch(f"segment p{colour}"), shortened(name, LONGEST_NAME))
         for name, colour in colours_of(phases).items()
@@ -264,8 +274,8 @@ def end_kind(startup: Startup) -> str:
 
 def end_mark(startup: Startup, across: Scale, y: float) -> Markup:
     """How a startup ended, beside its end."""
-    share = across.share(startup.seconds)
-    return frame.mark(end_kind(startup), f"{100 * min(share + 0.012, 1):.3f}%", y)
+    mark = frame.mark(end_kind(startup), across.percent(startup.seconds), y)
+    return element("g", mark, transform=f"translate({BESIDE} 0)")
 
 
 def ends_of(rows: Mapping[Asked, Sequence[tuple[int, Startup]]]) -> set[str]:

@@ -28,12 +28,12 @@ def rates(claims: Sequence[Claim]) -> Markup:
         f"{claim.trials} failed"
         for claim in found
     )
-    entries = [
-        (frame.mark_swatch("ready"), "share that failed, held"),
-        (frame.mark_swatch("failed"), "share that failed, not held"),
-        (frame.line_swatch("interval"), "95% interval (Wilson)"),
-        (frame.line_swatch("expired"), "allowed at most"),
-    ]
+    kinds = {_kind(claim) for claim in found}
+    words = {"ready": "share that failed, held", "failed": "share that failed, not held"}
+    entries = [(frame.mark_swatch(kind), word) for kind, word in words.items() if kind in kinds]
+    entries.append((frame.line_swatch("interval"), "95% interval (Wilson)"))
+    if any(claim.limit is not None for claim in found):
+        entries.append((frame.line_swatch("expired"), "allowed at most"))
     return frame.plot(
         "Failure rates against what is allowed",
         description,
@@ -54,8 +54,11 @@ def _row(claim: Claim, across: Scale, y: float) -> Markup:
         parts.append(frame.line(low, middle, high, middle, "interval"))
         ends = (interval.low, interval.high)
         parts += [frame.upright(across, end, middle - 4, middle + 4, "interval") for end in ends]
-        kind = "failed" if claim.held is False else "ready"
-        parts.append(frame.mark(kind, across.percent(rate), middle))
+        parts.append(frame.mark(_kind(claim), across.percent(rate), middle))
     if claim.limit is not None:
         parts.append(frame.upright(across, claim.limit, middle - 11, middle + 9, "expired"))
     return join(parts)
+
+
+def _kind(claim: Claim) -> str:
+    return "failed" if claim.held is False else "ready"

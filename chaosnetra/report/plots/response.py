@@ -28,10 +28,9 @@ class Tried:
 
 @dataclass(frozen=True)
 class Band:
-    """Values at which the same breaks first."""
+    """Values at which the same broke first, from the least; nothing is said of those beyond."""
 
-    start: float
-    end: float
+    values: Sequence[float]
     name: str
 
 
@@ -89,8 +88,11 @@ def response_plot(curve: Curve) -> Markup:
             parts.append(frame.edge_label(across, at, y, f"{name} {number_text(at)}", "quiet"))
     for number, band in enumerate(bands):
         y = bottom + frame.AXIS_HEIGHT + 6 + number * BAND
-        parts.append(frame.box(across, band.start, band.end, y, BAND - 6, "area b", band.name))
-        parts.append(frame.text("0%", y + 10, band.name, class_="small"))
+        ends = band.values[0], band.values[-1]
+        parts.append(frame.box(across, *ends, y, BAND - 6, "area b", band.name))
+        places = map(across.percent, band.values)
+        parts += [frame.mark("failed", x, y + BAND / 2 - 3) for x in places]
+        parts.append(frame.text("0%", y + 10, band.name, class_="small halo"))
     description = "; ".join(one.told for one in curve.tried[:20]) or "nothing was tried"
     entries = [
         (frame.mark_swatch("ready"), "trial that held"),
@@ -100,7 +102,7 @@ def response_plot(curve: Curve) -> Markup:
     if curve.interval is not None:
         entries.append((frame.box_swatch("area a"), "where it breaks, 95%"))
     if bands:
-        entries.append((frame.box_swatch("area b"), "what breaks first there"))
+        entries.append((frame.box_swatch("area b"), "where the same broke first"))
     return frame.plot(
         f"How often attempts fail by {curve.key}",
         description,

@@ -11,7 +11,6 @@ from chaosnetra.report.markup import element, join
 from chaosnetra.report.plots import frame
 from chaosnetra.report.plots.scales import Scale, number_text
 from chaosnetra.report.plots.timeline import STRIP, check_signs, checks_strip, fault_boxes
-from chaosnetra.report.safe_text import shortened
 from chaosnetra.text import how_many
 
 HEAD, FAULT, GAP = 16, 12, 8
@@ -96,8 +95,7 @@ def _fault_lanes(faults: Sequence[PlacedFault], across: Scale, y: float) -> tupl
                     )
                 )
         first = min(one.start or 0.0 for one in faults if one.name == name)
-        label = shortened(name, 40)
-        parts.append(frame.edge_label(across, first, y + height + 12, label, "small"))
+        parts.append(frame.edge_label(across, first, y + height + 12, name, "small"))
         height += HEAD + FAULT
     if len(names) > MOST_FAULT_LANES:
         left_out = f"{how_many(len(names) - MOST_FAULT_LANES, 'more fault')}"

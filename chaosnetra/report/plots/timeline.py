@@ -130,7 +130,7 @@ def _panel(
         points = [(times[index], there[index] or 0.0) for index in range(start, stop)]
         ends_at = times[stop] if stop < len(times) else None
         parts.append(_limit(points, ends_at, across, up, y))
-    parts.append(frame.text("0%", y - 6, title))
+    parts.append(frame.text("0%", y - 6, title, class_="halo"))
     return join(parts), y + PANEL + GAP
 
 

@@ -29,8 +29,6 @@ LANE, GAP, TOP = 14, 5, 6
 MOST_CONNECTIONS = 12
 # Much shorter than the longest, a startup is drawn on an axis of its own.
 ENLARGED_BELOW = 0.15
-# What is shorter than this share of the axis cannot be seen.
-LEAST_SHARE = 0.001
 ENDS = {
     End.OPEN: "open at the end",
     End.CLIENT: "closed by the startup",
@@ -200,7 +198,7 @@ def wire_waterfall(
             parts.append(frame.box(across, bar.start, bar.end, y, LANE, bar.class_, bar.told))
             on = bar.class_.replace("segment ", "")
             parts.append(name_on_bar(across, bar.start, bar.end, y + 11, bar.name, on))
-        parts += _points(across, lane.points, y)
+        parts += _points(across, lane.points, y, across.share(startup.seconds))
         if number == 0:
             parts.append(end_mark(startup, across, y + LANE / 2))
         y += LANE + GAP
@@ -235,9 +233,7 @@ def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[f
     """What the colours and signs of these plots mean; only those that occur."""
     across = axis(found, limits)
     spent = [part for one in found for part in _phases(one)]
-    # A phase of no length has no colour that anybody could look for.
-    seen = {part.name for part in spent if part.end - part.start > LEAST_SHARE * across.high}
-    entries = swatches(seen, phases)
+    entries = swatches(spent, phases, across)
     drawn = {bar.class_ for one in found for lane in lanes(one, {}) for bar in lane.bars}
     points = {point.kind for one in found for lane in lanes(one, {}) for point in lane.points}
     names = {"own": "own time", "wait": "waiting for the database", "set-up": "set-up of a session",
@@ -257,12 +253,16 @@ def wire_legend(found: Sequence[Seen], phases: Sequence[str], limits: Sequence[f
     return frame.legend([*entries, *limit_signs([one for one in limits if across.holds(one)])])
 
 
-def _points(across: Scale, points: Sequence[Point], y: float) -> Iterator[Markup]:
-    """Marks, each with its name at its right where a narrow screen has room for it."""
+def _points(across: Scale, points: Sequence[Point], y: float, line: float) -> Iterator[Markup]:
+    """Marks, each with its name at its right where a narrow screen has room for it.
+
+    `line` is where the end of the startup is drawn, which no name is to cross.
+    """
     taken = [across.share(point.at) for point in points]
     for number, (point, share) in enumerate(zip(points, taken, strict=True)):
         at = f"{100 * share:.3f}%"
         yield element("g", element("title", point.told), frame.mark(point.kind, at, y + LANE / 2))
         end = share + (LETTER_PX * len(point.name) + 14) / NARROW_PX
-        if point.name and end <= min([1.0, *taken[number + 1 :]]):
+        others = [*taken[number + 1 :], *([line] if share < line else [])]
+        if point.name and end <= min([1.0, *others]):
             yield element("text", point.name, x=at, dx="8", y=f"{y + 11:g}", class_="small halo")

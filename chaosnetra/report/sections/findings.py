@@ -35,7 +35,9 @@ def violations(facts: RunFacts) -> Iterator[Part]:
 def _violation(violation: Violation) -> Markup:
     budget, error = violation.budget, violation.error
     if budget is not None and violation.budget_seconds is not None:
-        budget = f"{budget} of {seconds_text(violation.budget_seconds)} ran out"
+        needs = violation.budget_needs_seconds
+        how = "ran out" if needs is None else f"is too short, {seconds_text(needs)} needed"
+        budget = f"{budget} of {seconds_text(violation.budget_seconds)} {how}"
     return element(
         "div",
         element("p", element("strong", f"{violation.probe}, {violation.stage.when}")),
@@ -96,6 +98,8 @@ def _failures(facts: RunFacts) -> Markup:
     caption = (
         "What did not succeed, by what it says; also before the method and within what is allowed."
     )
+    if any(failure.status in TIMED_OUT for failure, _, _ in facts.failures):
+        caption += " Those given up whose texts differ by numbers only are one row."
     if left_out > 0:
         caption += f" {how_many(left_out, 'rarer one')} {are(left_out)} left out."
     return table(("times", "probe", "ended", "where", "error"), rows, caption)

@@ -19,6 +19,8 @@ from chaosnetra.report.series import Asked, AttemptTimes, StartupTimes
 from chaosnetra.text import how_many, not_told
 
 MOST_PROBES = 8
+# A startup that took so many times its limit did more than to be ended at it.
+WATCHED_ON = 1.1
 STARTUP_WORDS = ("ready", "failed", "timed out")
 ATTEMPT_WORDS = ("answered", "failed", "given up")
 
@@ -66,6 +68,10 @@ def _phases(facts: RunFacts) -> Part:
         caption += (
             " Of many, rows are drawn evenly by rank, which is at the left; the table counts all."
         )
+    limit = max(facts.limits, default=None)
+    given_up = (max(times.given_up, default=0.0) for times in facts.startups.values())
+    if limit is not None and max(given_up) > WATCHED_ON * limit:
+        caption += " One that is not ready at the limit has failed, and is watched on for a while."
     drawn = near(facts.budgets, facts.rows)
     far = [budget for budget in facts.budgets if budget not in drawn]
     if drawn:

@@ -319,10 +319,10 @@ def _common(
     """What startups have in common, the most frequent first, and in how many of them it is."""
     every = sum((texts_of(one).startups for one in figures.values()), Counter[str]())
 
-    def cell(text: str, one: Figures) -> str | None:
+    def cell(text: str, one: Figures) -> str:
         count, most = texts_of(one).startups[text], texts_of(one).most.get(text, 0)
         if not count:
-            return None
+            return "none"
         often = f"up to {most:,} {what}" if most > 1 else "once"
         return f"{often} in {count:,} of {how_many(one.whole, 'startup')}"
 

@@ -246,7 +246,7 @@ def dry(kind: str, **changes: Any) -> dict[str, Any]:
 def test_a_dry_run_in_which_nothing_went_wrong_keeps_its_exit_code(kind: str) -> None:
     made = dry(kind)
     assert (made["status"], made["deviated"]) == ("completed", False)
-    assert made["chaosnetra"]["reason"] == f"a dry run ({kind}) checks nothing"
+    assert made["chaosnetra"]["reason"] == f"a dry run ({kind}) proves nothing"
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_a_hypothesis_that_is_null_is_no_hypothesis() -> None:
         ({"undo_failures": ["a toxic may be left"]}, Cause.ROLLBACK, "a toxic may be left"),
         ({"interrupted_by": "SIGTERM"}, Cause.INTERRUPTED, "interrupted by SIGTERM"),
         ({"status": "interrupted"}, Cause.INTERRUPTED, "interrupted; by whom is not known"),
-        ({"dry": "actions"}, Cause.DRY, "a dry run (actions) checks nothing"),
+        ({"dry": "actions"}, Cause.DRY, "a dry run (actions) proves nothing"),
         ({"hypothesis": False, "before": None, "after": None}, Cause.NO_HYPOTHESIS,
          "the experiment has no steady-state-hypothesis with probes"),
         ({"before": None}, Cause.NO_HYPOTHESIS, "was not checked before the method"),

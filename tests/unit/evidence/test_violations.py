@@ -62,13 +62,19 @@ def test_evidence_that_the_probe_tells_is_kept() -> None:
         "budget_seconds": 1.0, "sqlstate": "53300", "error": "too many clients",
         "at": "2026-01-01T00:00:01", "exit_code": None, "signal": None, "waited_for": None,
         "own_limit": None, "on_the_wire": None, "named_limit_refuted": None,
-        "phase_on_the_wire": None, "machine": None,
+        "phase_on_the_wire": None, "machine": None, "budget_needs_seconds": None,
     }  # fmt: skip
     assert found.line == (
         "after the method, startups: expected at most 0% fail; observed 2 of 5 ready, "
         "in phase database, budget table_setup of 1 s expired, SQLSTATE 53300: too many clients"
     )
     json.dumps(found.to_json())
+
+
+def test_a_budget_that_is_too_short_by_arithmetic_did_not_expire() -> None:
+    told = {"budget": "initialization", "budget_seconds": 25.0, "budget_needs_seconds": 45.0}
+    (found,) = violations_in({"after": state(startups(2, 5, **told))})
+    assert found.observation.endswith("budget initialization of 25 s is too short, 45 s needed")
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,14 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+def on(scheme: str, phase: int) -> str:
+    """The colour of a name that is written on the bar of a phase."""
+    return "white" if scheme == "light" and f"svg text.on.p{phase}" in STYLE else "on-phase"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_shapes_stand_out(scheme: str) -> None:
-    colours = palettes()[scheme]
+    colours = {**palettes()[scheme], "white": "#ffffff"}
     pairs = [
         *(
             (name, ground, TEXT)
@@ -39,6 +44,7 @@ def test_text_and_shapes_stand_out(scheme: str) -> None:
         ),
         *((name, f"{name}-soft", TEXT) for name in ("good", "bad", "unsure")),
         *((name, "page", TEXT) for name in ("good", "bad")),
+        *((f"phase-{number}", on(scheme, number), TEXT) for number in range(10)),
         ("mark-good", "own", SHAPE),
         *((name, "page", SHAPE) for name in ("mark-good", "mark-bad", "mark-cut", "fault")),
     ]

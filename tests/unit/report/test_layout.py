@@ -13,6 +13,7 @@ from chaosnetra.cli import netra
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.evidence.verdict.headline import MOST_WORDS
 from chaosnetra.report.facts import describe
+from chaosnetra.report.page import table
 from chaosnetra.report.plots.frame import LONGEST_HEAD
 from chaosnetra.search.record import FILE, write_search
 from tests.support.journals import journal, probe, run_of, state
@@ -123,7 +124,7 @@ def test_long_names_of_probes_are_cut_in_plots_and_told_whole_in_tables(tmp_path
         probe["activity"]["name"] = name
         method.append(probe)
     raw = page_on(tmp_path, journal(before=state(launch(0.5)), method=(run_of("act"), *method)))
-    heads = re.findall(r'<text[^>]*class="head"[^>]*>(.*?)</text>', raw)
+    heads = re.findall(r'<text[^>]*class="head halo"[^>]*>(.*?)</text>', raw)
     assert any("…" in head and head.endswith("-twice") for head in heads)
     assert max(map(len, heads)) <= LONGEST_HEAD
     assert f"in the method, {LONG_NAME}-once" in raw
@@ -139,3 +140,30 @@ def test_a_page_on_a_search_leads_to_the_journals_of_its_trials(tmp_path: Path) 
     assert done.exit_code == 0, done.output
     links = re.findall(r'href="(\.[^"]*)"', page.read_text())
     assert links == [f"../a%20search/trials/{number:03}/journal.json" for number in (1, 2)]
+
+
+def test_a_column_without_anything_is_left_out() -> None:
+    shown = table(("name", "where", "count"), [("a", None, 1), ("b", "", 0)], "c")
+    assert re.findall(r"<th scope=\"col\">(.*?)</th>", shown) == ["name", "count"]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", shown) == ["1", "0"]
+
+
+def test_what_was_given_up_is_told_once_whatever_numbers_it_has(tmp_path: Path) -> None:
+    def rows(status: str) -> int:
+        texts = (f"readiness checks: {number} refused" for number in (7, 8, 9))
+        found = [
+            startup(number, 35.0, timed_out(35.0), status=status, error={"text": text})
+            for number, text in enumerate(texts, 1)
+        ]
+        output = {"held": True, "expected": "x", "startups": found}
+        page_on(tmp_path, journal(method=(probe("silent", output=output),)))
+        return len(describe(read_journal(tmp_path / "journal-0.json")).failures)
+
+    assert rows("timed_out") == 1
+    assert rows("failed") == 3
+
+
+def test_a_page_on_runs_of_one_experiment_leads_to_their_table(tmp_path: Path) -> None:
+    page = page_on(tmp_path, rich(), rich())
+    assert '<a href="#runs">Runs</a>' in page
+    assert page.count('id="runs"') == 1

@@ -12,7 +12,17 @@ from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.journal.timeline import ConnectorTimeline
 from chaosnetra.report.budgets import Budget, budgets_of, phase_start
 from chaosnetra.report.plots.distribution import distribution
-from chaosnetra.report.plots.phases import near, segments, waterfall
+from chaosnetra.report.plots.frame import LONGEST_EDGE, edge_label
+from chaosnetra.report.plots.phases import (
+    BOOT,
+    UNTIL_ENDED,
+    UNTIL_READY,
+    colours_of,
+    near,
+    segments,
+    waterfall,
+)
+from chaosnetra.report.plots.scales import Scale
 from chaosnetra.report.plots.timeline import connector_plot, thinned
 from chaosnetra.report.series import Asked, Times
 
@@ -137,3 +147,18 @@ def test_slots_that_hold_nobody_back_do_not_hide_what_was_used() -> None:
     assert "slots (where there is no dashed line, no limit)" in labels
     assert "40" in labels
     assert not any("000" in label for label in labels)
+
+
+def test_what_is_no_phase_has_a_colour_of_its_own() -> None:
+    phases = [f"phase {number}" for number in range(7)]
+    colours = colours_of(phases)
+    told = [colours[name] for name in (BOOT, *phases, UNTIL_READY, UNTIL_ENDED)]
+    assert len(set(told)) == len(told)
+
+
+def test_a_long_name_at_an_edge_is_cut_in_its_middle() -> None:
+    name = "scaling of projects/local/locations/europe-west1/services/orchestrator"
+    for value in (0.0, 3.3, 5.0, 9.9):
+        shown = ET.fromstring(edge_label(Scale(0.0, 10.0), value, 10, name, "small")).text or ""
+        assert len(shown) <= LONGEST_EDGE
+        assert shown.endswith("/orchestrator")

@@ -13,12 +13,17 @@ from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.evidence.statistics.rates import wilson_interval
 from chaosnetra.report.budgets import ENFORCED
 from chaosnetra.report.facts import RunFacts, describe
+from chaosnetra.report.observed import UNDER
+from chaosnetra.report.plots.distribution import distribution
 from chaosnetra.report.plots.phases import waterfall
 from chaosnetra.report.plots.rates import rates
 from chaosnetra.report.plots.run import run_plot
 from chaosnetra.report.sections.happened import moments
+from chaosnetra.report.trend import trend_run
 from tests.support.helpers import present
 from tests.support.journals import journal, probe, run_of, state
+from tests.support.observations import ready_in
+from tests.support.observations import startup as observed
 
 # What the reference orchestrator bounds in a startup under latency: when the phase began, then
 # each step's seconds. The connection of the first step took `CONNECTED`.
@@ -217,6 +222,8 @@ def test_only_a_budget_that_ran_out_is_reached(tmp_path: Path) -> None:
         found = [share(one.get(key)) * high for key in ("x1", "x2")]
         assert found == pytest.approx([OPENED, OPENED + FIRST], abs=0.01)
     for group in plot.iter("g"):
+        if group.get("transform"):
+            continue  # a mark beside its bar
         title = present(group.find("title")).text or ""
         _, took, length = title.replace(" of ", ": ").split(": ")
         is_over = any(line.get("class") == "over" for line in group.iter("line"))
@@ -261,6 +268,57 @@ def test_bars_of_phases_are_as_long_as_the_journal_says(tmp_path: Path) -> None:
         if phase in one["phase_seconds"]
     ]  # fmt: skip
     assert sorted(drawn) == pytest.approx(sorted(expected), abs=0.01)
+
+
+def test_each_time_is_a_mark_where_it_is(tmp_path: Path) -> None:
+    """None is moved to make room for another: they lie above each other."""
+    data, facts = told(tmp_path)
+    words = ("ready", "failed", "timed out")
+    plot = plot_of(distribution("Startup times", facts.startups, {}, words))
+    high = axis(plot)
+    marks = [one for one in plot.iter("svg") if one.get("overflow")]
+    drawn = sorted(share(one.get("x")) * high for one in marks)
+    expected = sorted(one["seconds"] for _, one in launches(data))
+    assert drawn == pytest.approx(expected, abs=0.005)
+    assert len({(one.get("x"), one.get("y")) for one in marks}) == len(marks)
+
+
+def test_an_answer_that_came_too_late_is_told_as_one_that_failed(tmp_path: Path) -> None:
+    attempts = [
+        {"number": number, "intended_seconds": 0.0, "seconds": seconds, "censored": False,
+         "outcome": "ok" if seconds < 1 else "slow"}
+        for number, seconds in enumerate((0.1, 0.2, 2.5, 2.0), 1)
+    ]  # fmt: skip
+    output = {"held": False, "expected": "e", "observed": "2 of 4 ok", "attempts": 4, "failures": 2,
+              "slow_after_seconds": 1.0, "connections": attempts}  # fmt: skip
+    after = probe("connects", met=False, output=output) | {
+        "started_seconds": 5.0, "ended_seconds": 8.0,
+    }  # fmt: skip
+    path = tmp_path / "journal.json"
+    path.write_text(json.dumps(journal(after=state(after), deviated=True, time_scale=1)))
+    facts = describe(read_journal(path))
+    drawn = present(run_plot(facts))
+    assert "of 4 attempts 2 failed, or took too long" in drawn
+    marks = [one for one in plot_of(drawn).iter("svg") if one.get("overflow")]
+    assert len(marks) == 2
+    (moment,) = (one for one in moments(facts) if one.what.startswith("first failed"))
+    assert (moment.at, moment.what, moment.text) == (
+        7.0, "first failed connection after 2 s", "slow: answered after 2 s",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("dry", "when"), [("actions", "without the fault"), (None, UNDER)])
+def test_what_a_dry_run_tried_was_not_under_a_fault(
+    tmp_path: Path, dry: str | None, when: str
+) -> None:
+    launch = launched(12.0, observed(1, 5.0, ready_in(5.0)))
+    data = journal(before=launched(1.0, startup(1)), after=launch, faults=[], dry=dry)
+    data["experiment"]["method"] = [{"type": "action", "name": "slow"}]
+    path = tmp_path / "journal.json"
+    path.write_text(json.dumps(data))
+    facts = describe(read_journal(path))
+    assert [*facts.seen[0].figures] == ["before the fault", when]
+    assert (trend_run(facts, 1).under is None) is (dry is not None)
 
 
 def test_very_many_launches_and_failures_make_a_plot_of_bounded_size(tmp_path: Path) -> None:

@@ -277,3 +277,11 @@ def test_a_shell_runs_the_commands_as_they_are_printed(tmp_path: Path) -> None:
         "experiment.json",
     ]
     assert json.loads((tmp_path / "experiment.json").read_text()) == data["experiment"]
+
+
+def test_of_a_run_that_was_refused_it_is_told_what_gave_its_settings() -> None:
+    place = {"source": "environment", "place": "CHAOSNETRA_ENVIRONMENT"}
+    data = journal(refused="no database is named", sources={"environment": place})
+    data["chaosnetra"]["environment"] = None
+    found = reproduction(Journal(Path("journal.json"), normalized(data), 1))
+    assert "CHAOSNETRA_ENVIRONMENT" in found.variables

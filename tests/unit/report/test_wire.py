@@ -276,8 +276,9 @@ SQLSTATE and message, whether or not the startups told them.
 
 | error of the server | before the fault | under the fault | after the fault |
 | --- | --- | --- | --- |
-| 42P01 relation "plans" does not exist | | once in 3 of 6 startups | |
-| 57P01 terminating connection due to administrator command | | once in 3 of 6 startups | |
+| 42P01 relation "plans" does not exist | none | once in 3 of 6 startups | none |
+| 57P01 terminating connection due to administrator command | none \
+| once in 3 of 6 startups | none |
 """
 
 

@@ -1,5 +1,7 @@
 """Two searches: whether the breaking point moved, and reports on them."""
 
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,3 +109,20 @@ def test_a_report_holds_what_startups_took_against_the_model() -> None:
     polling = replace(made, habits=Habits(polls="under 100 ms a startup made fewer"))
     assert "under 100 ms a startup made fewer" in html_page([polling])
     assert "20 x latency" not in html_page([polling])
+
+
+def test_a_report_says_what_broke_only_where_it_was_tried() -> None:
+    trials = (trial(20), trial(500, 5, number=2), trial(400, 5, number=3))
+    page = html_page([search(*trials)])
+    assert "budget table_setup, from 400 to 500</text>" in page
+    band = page[page.index('class="area b"') - 200 : page.index("budget table_setup, from")]
+    left, width = (float(found) for found in re.findall(r'(?:x|width)="([\d.]+)%"', band)[-2:])
+    span = [math.log(value / 20) / math.log(100) * 100 for value in (400, 500)]
+    assert [left, left + width] == pytest.approx(span, abs=0.01)
+
+
+def test_a_model_that_is_off_by_nothing_has_no_sign() -> None:
+    made = search(trial(20, under_fault_seconds=(1.0,)), model=StartModel(0.6, 20))
+    page = html_page([made])
+    assert ">0%</td>" in page
+    assert ">1 s</td>" in page, "the shortest is the longest"
