@@ -84,10 +84,12 @@ def _rate(rate: RateChange) -> str:
     if rate.difference.value is None:
         return text
     interval = rate.difference.interval
+    is_proven = rate.difference.is_rise or rate.difference.is_fall
+    chance = "more than chance explains" if is_proven else "which chance may explain"
     return (
-        f"{text}; difference {100 * rate.difference.value:+.0f} points, "
-        f"{interval.confidence:.0%} interval {100 * interval.low:+.0f} to "
-        f"{100 * interval.high:+.0f} ({interval.method})"
+        f"{text}; difference {100 * rate.difference.value:+.0f} points, {chance}: "
+        f"{interval.confidence:.0%} confidence interval of the difference "
+        f"{100 * interval.low:+.0f} to {100 * interval.high:+.0f} ({interval.method})"
     )
 
 

@@ -102,6 +102,21 @@ def test_a_remediation_is_seen_in_rates_and_times() -> None:
     assert (under.after.value, under.test.cliffs_delta) == (2.2, -1)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ([], FAST, "-100 points, more than chance explains: 95% confidence interval of the"),
+        (FAST, FAST[:4], "+20 points, which chance may explain: 95% confidence interval of the"),
+    ],
+)
+def test_a_difference_is_told_with_what_chance_may_have_to_do_with_it(
+    before: list[float], after: list[float], told: str
+) -> None:
+    text = comparison_text(compared([run(before)], [run(after)]))
+    assert f"; difference {told} difference " in text
+    assert "(Newcombe)" in text
+
+
 def test_a_failure_rate_that_certainly_rose_is_a_regression_though_the_rule_still_holds() -> None:
     clean, worse = [2.0] * 200, [2.0] * 170
     found = only(run(clean, attempts=200), run(worse, attempts=200))
