@@ -5,32 +5,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from chaosnetra.ports import free_port
 from chaosnetra.processes.listening import listens
-from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.support.toxiproxy_servers import DIFFERENCES, EMBEDDED, IMPLEMENTATIONS, REAL
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running server of an implementation."""
-
-    implementation: str
-    server: ToxiproxyServer | SimpleNamespace
-    client: ToxiproxyClient
-
-    def expected(self, difference: str) -> Any:
-        """What this implementation does where they differ."""
-        return DIFFERENCES[difference].of(self.implementation)
+from tests.support.toxiproxy_servers import EMBEDDED, IMPLEMENTATIONS, REAL, Served
 
 
 @contextmanager
