@@ -1,4 +1,4 @@
-"""One server of each implementation for a module's tests."""
+"""What tests of a contract are run against: servers of each implementation, ways to start."""
 
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from chaosnetra.ports import free_port
 from chaosnetra.processes.listening import listens
 from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
+from tests.support.start_methods import Method
 from tests.support.toxiproxy_servers import EMBEDDED, IMPLEMENTATIONS, REAL, Served
 
 
@@ -68,3 +69,15 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[Served]:
         yield Served(request.param, server, ToxiproxyClient(server.url))
     finally:
         server.stop()
+
+
+@pytest.fixture(params=["spawn", "fork"])
+def method(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Method]:
+    made = Method(request.param, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def little_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaosnetra.startup.launcher.GRACE_SECONDS", 0.5)
