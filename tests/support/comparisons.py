@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from chaosnetra.evidence.compare.comparison import Comparison, ExperimentChange, compare
+from chaosnetra.evidence.compare.changes import ExperimentChange
+from chaosnetra.evidence.compare.comparison import Comparison, compare
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.evidence.compare.experiment_runs import gather
 from chaosnetra.evidence.journal.reading import Journal

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from chaosnetra.cli import netra
-from chaosnetra.evidence.compare.comparison import Change
+from chaosnetra.evidence.compare.changes import Change
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from tests.support.comparisons import (
     FAST,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaosnetra.evidence.compare.comparison import Change
+from chaosnetra.evidence.compare.changes import Change
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.evidence.verdict.verdict import Outcome
 from tests.support.comparisons import FAST, SLOW, compared, in_environment, only, run
