@@ -94,6 +94,7 @@ VPC_LATENCY = f"{EXPERIMENTS}/test_vpc_latency.py"
 CORE = (
     "tests/unit",
     "tests/contract/test_launchers.py",
+    "tests/contract/test_uvicorn_launches.py",
     "tests/integration/controls/test_abort_control.py",
     "tests/integration/processes/test_forking.py",
     "tests/integration/controls/test_journal_control.py",

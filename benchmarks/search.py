@@ -17,13 +17,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
-from chaosnetra.search.conclusion import (
-    End,
-    end_of,
-    is_precise,
-    levels_of,
-    response_of,
-)
+from chaosnetra.search.conclusion import end_of, levels_of, response_of
+from chaosnetra.search.endings import End, is_precise
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.placing import next_value
 from chaosnetra.search.record import VERSION, Forecast, Limit, Search, SearchTrial

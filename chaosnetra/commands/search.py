@@ -20,7 +20,7 @@ from chaosnetra.commands.shared import (
 
 if TYPE_CHECKING:
     from chaosnetra.controls.search_consent import Asked
-    from chaosnetra.search.conduct import Varied
+    from chaosnetra.search.beginning import Varied
     from chaosnetra.search.record import Search
 
 REFUSED = 1
@@ -130,7 +130,8 @@ def search(
     """
     from chaosnetra.errors import ChaosnetraError
     from chaosnetra.processes.signals import ended_as_by_ctrl_c
-    from chaosnetra.search.conduct import Varied, Wanted, begun, conduct, goes_on
+    from chaosnetra.search.beginning import Varied, Wanted, begun
+    from chaosnetra.search.conduct import conduct, goes_on
     from chaosnetra.search.folders import new_folder
     from chaosnetra.search.judging import judged
     from chaosnetra.search.record import FILE

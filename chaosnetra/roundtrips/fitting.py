@@ -17,7 +17,7 @@ from chaosnetra.evidence.statistics.round_trips import (
     is_same_count,
     ran_side_by_side,
 )
-from chaosnetra.evidence.wire.limits import attempts
+from chaosnetra.evidence.wire.attempts import attempts
 from chaosnetra.roundtrips.start import Start
 from chaosnetra.text import cut, one_line
 from chaosnetra.wire.observation import Observation

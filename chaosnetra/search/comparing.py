@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.errors import InvalidInput
-from chaosnetra.search.conclusion import End, conclude, response_of
+from chaosnetra.search.conclusion import conclude, response_of
+from chaosnetra.search.endings import End
 from chaosnetra.search.record import Search
 from chaosnetra.search.response import chance_bears_more
 from chaosnetra.search.telling import answer

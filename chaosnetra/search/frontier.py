@@ -13,13 +13,8 @@ from functools import cached_property
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
-from chaosnetra.search.conclusion import (
-    End,
-    drift_of,
-    end_without_answer,
-    exit_code_of,
-    nothing_at,
-)
+from chaosnetra.search.conclusion import drift_of
+from chaosnetra.search.endings import End, end_without_answer, exit_code_of, nothing_at
 from chaosnetra.search.placing import rounded
 from chaosnetra.search.record import Axis, Search, SearchTrial
 from chaosnetra.search.span import Span

@@ -6,7 +6,7 @@ from statistics import median
 from chaosnetra.evidence.journal.samples import Startup, startups
 from chaosnetra.evidence.journal.shape import Stage
 from chaosnetra.evidence.statistics.round_trips import fit, ran_side_by_side
-from chaosnetra.evidence.wire.limits import attempts
+from chaosnetra.evidence.wire.attempts import attempts
 from chaosnetra.search.own_limits import Tried
 from chaosnetra.search.record import Habits
 

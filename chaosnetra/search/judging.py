@@ -1,7 +1,8 @@
 """What a search says, and what it tries next, whether it varies one key or two."""
 
 from chaosnetra.search import conclusion as of_one
-from chaosnetra.search.conclusion import Conclusion, End, conclude
+from chaosnetra.search.conclusion import Conclusion, conclude
+from chaosnetra.search.endings import End
 from chaosnetra.search.frontier import Frontier, Map, end_of_map, frontier_of
 from chaosnetra.search.placing import next_value
 from chaosnetra.search.record import Search

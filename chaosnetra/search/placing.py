@@ -3,7 +3,8 @@
 import math
 from collections import Counter
 
-from chaosnetra.search.conclusion import AT_AN_END, levels_of, response_of, took_alike
+from chaosnetra.search.conclusion import levels_of, response_of, took_alike
+from chaosnetra.search.endings import AT_AN_END
 from chaosnetra.search.record import Search
 from chaosnetra.search.span import Span
 

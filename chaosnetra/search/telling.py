@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from chaosnetra.search.conclusion import Conclusion, End, how_it_ended
+from chaosnetra.search.conclusion import Conclusion
+from chaosnetra.search.endings import End, how_it_ended
 from chaosnetra.search.frontier import Column, Frontier, Map
 from chaosnetra.search.record import BUDGET, Axis, Search, SearchTrial
 from chaosnetra.search.response import Estimate

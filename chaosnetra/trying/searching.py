@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from chaosnetra.runner.reports import write_reports
+from chaosnetra.search.beginning import Varied, begun
+from chaosnetra.search.beginning import Wanted as Asked
 from chaosnetra.search.conclusion import conclude
-from chaosnetra.search.conduct import Varied, begun, conduct
-from chaosnetra.search.conduct import Wanted as Asked
+from chaosnetra.search.conduct import conduct
 from chaosnetra.search.folders import new_folder
 from chaosnetra.search.subject import read_subject
 from chaosnetra.search.telling import answer

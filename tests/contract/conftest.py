@@ -1,36 +1,21 @@
-"""One server of each implementation for a module's tests."""
+"""What tests of a contract are run against: servers of each implementation, ways to start."""
 
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from chaosnetra.ports import free_port
 from chaosnetra.processes.listening import listens
-from chaosnetra.stand.toxiproxy import ToxiproxyServer
 from chaosnetra.stand.toxiproxy_program import find_program
 from chaosnetra.toxiproxy.client import ToxiproxyClient
-from tests.support.toxiproxy_servers import DIFFERENCES, EMBEDDED, IMPLEMENTATIONS, REAL
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running server of an implementation."""
-
-    implementation: str
-    server: ToxiproxyServer | SimpleNamespace
-    client: ToxiproxyClient
-
-    def expected(self, difference: str) -> Any:
-        """What this implementation does where they differ."""
-        return DIFFERENCES[difference].of(self.implementation)
+from tests.support.start_methods import Method
+from tests.support.toxiproxy_servers import EMBEDDED, IMPLEMENTATIONS, REAL, Served
 
 
 @contextmanager
@@ -84,3 +69,15 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[Served]:
         yield Served(request.param, server, ToxiproxyClient(server.url))
     finally:
         server.stop()
+
+
+@pytest.fixture(params=["spawn", "fork"])
+def method(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Method]:
+    made = Method(request.param, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def little_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaosnetra.startup.launcher.GRACE_SECONDS", 0.5)

@@ -2,110 +2,27 @@
 
 import asyncio
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from chaosnetra.errors import Interrupted, PartUnavailable
 from chaosnetra.phase_patterns import parse
-from chaosnetra.ports import LOOPBACK, free_ports
-from chaosnetra.settings import Settings
-from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import Limits, launch
-from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupOutcome, Status
+from chaosnetra.startup.outcome import EndedBy, Status
 from chaosnetra.startup.phase_lines import PhaseLines
-from chaosnetra.startup.readiness import Readiness
-from chaosnetra.startup.starting import Fork, Spawn, Starter, fork_server
-from chaosnetra.startup.target_plan import make_plan
 from tests.support.helpers import ESCAPE, alive, present, wait_until, written_pids
 from tests.support.launches import DATABASE, HTTP, SERVE, TCP
 from tests.support.repository import ROOT
+from tests.support.start_methods import Method
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
-
-ENOUGH = Limits(startup_seconds=10, kill_margin_seconds=1, readiness_seconds=2)
-
-
-@pytest.fixture(autouse=True)
-def little_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaosnetra.startup.launcher.GRACE_SECONDS", 0.5)
-
-
-class Method:
-    """One of the two ways, for targets that are written for a test."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        self.folder = folder
-        self._servers: list[Any] = []
-
-    def starter(self, plan: LaunchPlan) -> Starter:
-        if self.name == "spawn":
-            return Spawn()
-        self._servers.append(fork_server(plan))
-        return Fork(self._servers[-1])
-
-    def plan(self, text: str, readiness: str, **environment: str) -> LaunchPlan:
-        """A plan for `python -m` of a module with this text."""
-        (self.folder / "netra_target.py").write_text(text)
-        return LaunchPlan(
-            shown="test target",
-            command=[sys.executable, "-m", "netra_target"],
-            environment={"PATH": os.environ["PATH"], **environment},
-            directory=self.folder,
-            readiness=Readiness.parse(readiness),
-            readiness_timeout_seconds=5,
-            target_environment={"DATABASE_URL": "{url}"},
-            imports=("http.server",) if self.name == "fork" else (),
-        )
-
-    def launched(
-        self,
-        plan: LaunchPlan,
-        limits: Limits = ENOUGH,
-        count: int = 1,
-        interrupted: Callable[[], bool] = lambda: False,
-        ports: list[int] | None = None,
-        environments: Sequence[Mapping[str, str]] = (),
-    ) -> list[StartupOutcome]:
-        return asyncio.run(
-            launch(
-                plan,
-                [DATABASE] * count,
-                limits,
-                starter=self.starter(plan),
-                interrupted=interrupted,
-                ports=ports,
-                environments=environments,
-            )
-        )
-
-    def one(self, text: str, readiness: str, limits: Limits = ENOUGH) -> StartupOutcome:
-        (outcome,) = self.launched(self.plan(text, readiness), limits)
-        json.dumps(outcome.to_json())
-        return outcome
-
-    def stop(self) -> None:
-        for server in self._servers:
-            server.stop()
-
-
-@pytest.fixture(params=["spawn", "fork"])
-def method(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Method]:
-    made = Method(request.param, tmp_path)
-    yield made
-    made.stop()
-
+pytestmark = pytest.mark.usefixtures("nothing_left", "little_grace")
 
 # Ready
 
@@ -337,8 +254,9 @@ def test_a_cancelled_launch_leaves_nothing(method: Method, tmp_path: Path) -> No
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from tests.contract.test_launchers import DATABASE, TCP, Method
 from chaosnetra.startup.launcher import Limits, launch
+from tests.support.launches import DATABASE, TCP
+from tests.support.start_methods import Method
 
 method = Method(sys.argv[1], Path(sys.argv[2]))
 plan = method.plan(Path(sys.argv[3]).read_text(), TCP)
@@ -399,127 +317,6 @@ def test_what_one_that_fails_printed_is_kept_and_tells_its_phases(method: Method
     assert "Traceback (most recent call last):" in failed.output
     assert "OSError: no store" in failed.output
     assert (failed.output_of, other.output_of, other.output) == (1, 1, ())
-
-
-# uvicorn
-
-APP = """
-import asyncio
-
-async def app(scope, receive, send):
-    assert scope["type"] == "lifespan"
-    await receive()
-    {startup}
-    await send({{"type": "lifespan.startup.complete"}})
-    await receive()
-    await send({{"type": "lifespan.shutdown.complete"}})
-"""
-
-
-def uvicorn_plan(method: Method, text: str, **configuration: str) -> LaunchPlan:
-    (method.folder / "netra_test_app.py").write_text(text)
-    settings = Settings.from_configuration(
-        {
-            **configuration,
-            "target": "netra_test_app:app",
-            "target_directory": str(method.folder),
-            "startup_method": method.name,
-        }
-    )
-    return make_plan(settings, os.environ, None)
-
-
-def test_uvicorn_is_ready_after_its_lifespan(method: Method) -> None:
-    text = APP.format(startup="await asyncio.sleep(0.5)")
-    outcomes = method.launched(uvicorn_plan(method, text), count=3)
-    assert [outcome.status for outcome in outcomes] == [Status.READY] * 3
-    assert all(outcome.seconds > 0.5 for outcome in outcomes)
-    assert all(outcome.processes_left == 0 for outcome in outcomes)
-    assert all(set(outcome.checks) == {"refused"} for outcome in outcomes)
-
-
-@pytest.mark.parametrize("line", ["Application startup complete", "Uvicorn running on http://"])
-def test_what_uvicorn_says_of_a_startup_shows_that_it_is_ready(method: Method, line: str) -> None:
-    plan = uvicorn_plan(method, APP.format(startup="pass"), readiness=f"log:{line}")
-    (outcome,) = method.launched(plan)
-    assert (outcome.status, outcome.error) == (Status.READY, None)
-
-
-def test_uvicorn_whose_startup_fails_ends_with_3(method: Method) -> None:
-    text = APP.format(startup="raise OSError('no such luck')")
-    (outcome,) = method.launched(uvicorn_plan(method, text))
-    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
-    assert outcome.exit_reason is ExitReason.STARTUP_FAILED
-    assert present(outcome.error).text == "OSError: no such luck"
-    assert not outcome.answered
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("import netra_no_such_module", "netra_no_such_module"),
-        ("app = (", "SyntaxError"),
-        ("other = None", 'Attribute "app" not found'),
-    ],
-)
-def test_uvicorn_that_cannot_import_is_told_apart(method: Method, text: str, words: str) -> None:
-    (outcome,) = method.launched(uvicorn_plan(method, text))
-    assert (outcome.status, outcome.exit_code) in [(Status.FAILED, 1), (Status.FAILED, 3)]
-    assert outcome.exit_reason is ExitReason.NOT_IMPORTED
-    assert words in present(outcome.error).text
-
-
-def test_uvicorn_whose_port_is_taken_is_told_apart(method: Method) -> None:
-    plan = uvicorn_plan(method, APP.format(startup="pass"))
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        (outcome,) = method.launched(plan, ports=[taken.getsockname()[1]])
-    assert (outcome.status, outcome.exit_code) in [(Status.FAILED, 1), (Status.FAILED, 3)]
-    assert outcome.exit_reason is ExitReason.PORT_IN_USE
-    assert not outcome.answered
-
-
-def test_a_port_that_somebody_takes_first_is_replaced(
-    method: Method, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = uvicorn_plan(method, APP.format(startup="pass"))
-    told: list[StartupOutcome] = []
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        ports = [taken.getsockname()[1]]
-
-        def offered(count: int) -> list[int]:
-            return [ports.pop() if ports else port for port in free_ports(count)]
-
-        monkeypatch.setattr("chaosnetra.startup.launcher.free_ports", offered)
-        outcomes = asyncio.run(
-            launch(plan, [DATABASE] * 2, ENOUGH, starter=method.starter(plan), progress=told.append)
-        )
-    assert [outcome.status for outcome in outcomes] == [Status.READY] * 2
-    assert sorted(outcome.number for outcome in told) == [1, 2]
-    assert all(outcome.status is Status.READY for outcome in told)
-
-
-def test_ports_that_are_taken_each_time_are_given_up(
-    method: Method, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = uvicorn_plan(method, APP.format(startup="pass"))
-    asked: list[int] = []
-    with socket.create_server((LOOPBACK, 0)) as taken:
-
-        def offered(count: int) -> list[int]:
-            asked.append(count)
-            return [taken.getsockname()[1]] * count
-
-        monkeypatch.setattr("chaosnetra.startup.launcher.free_ports", offered)
-        (outcome,) = method.launched(plan)
-    assert (outcome.status, outcome.exit_reason) == (Status.FAILED, ExitReason.PORT_IN_USE)
-    assert sum(asked) == 3
-
-
-def test_uvicorn_whose_startup_hangs_is_killed(method: Method) -> None:
-    plan = uvicorn_plan(method, APP.format(startup="await asyncio.sleep(100)"))
-    (outcome,) = method.launched(plan, Limits(8, 0.2, 1))
-    assert (outcome.status, outcome.signal) == (Status.TIMED_OUT, signal.SIGKILL)
-    assert outcome.ended_by is EndedBy.LAUNCHER
 
 
 def test_a_working_directory_that_is_gone_is_told_in_one_line(method: Method) -> None:

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from chaosnetra.stand.toxiproxy_program import MODULE, VERSION
-from tests.contract.conftest import Served
 from tests.support.helpers import lacking
 from tests.support.programs import captured
-from tests.support.toxiproxy_servers import LISTEN, UPSTREAM
+from tests.support.toxiproxy_servers import LISTEN, UPSTREAM, Served
 
 INSTALL_SECONDS = 240
 CALL_SECONDS = 60

@@ -13,7 +13,7 @@ import termios
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import uvloop
@@ -223,7 +223,7 @@ class Stand:
         self.address = self.relay.listen(LOOPBACK, 0)
         self._ends: list[End] = []
 
-    async def __aenter__(self) -> "Stand":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:

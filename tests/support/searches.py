@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chaosnetra.search.conclusion import End
+from chaosnetra.search.endings import End
 from chaosnetra.search.judging import end_of, next_values
 from chaosnetra.search.record import VERSION, Axis, Forecast, Limit, Search, SearchTrial
 from chaosnetra.search.span import Span

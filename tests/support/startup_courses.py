@@ -11,6 +11,8 @@ from tests.support.measured import PROFILE
 from tests.support.observations import connection, observation, startup
 
 BOOT, HELD, REST, EACH, TRIPS = 0.5, 0.6, 0.2, 0.002, 20
+# What one takes by itself.
+ALONE = BOOT + HELD + REST + TRIPS * EACH
 
 
 def course(

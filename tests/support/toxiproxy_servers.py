@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from chaosnetra.stand.toxiproxy import ToxiproxyServer, start_toxiproxy
+from chaosnetra.toxiproxy.client import ToxiproxyClient
 
 REAL = "toxiproxy"
 EMBEDDED = "embedded"
@@ -123,3 +125,16 @@ DIFFERENCES = {
     "a client that does not read blocks the control API": Difference(True, False),
     "an upstream that does not answer blocks the control API": Difference(True, False),
 }
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server of an implementation."""
+
+    implementation: str
+    server: ToxiproxyServer | SimpleNamespace
+    client: ToxiproxyClient
+
+    def expected(self, difference: str) -> Any:
+        """What this implementation does where they differ."""
+        return DIFFERENCES[difference].of(self.implementation)

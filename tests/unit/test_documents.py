@@ -16,6 +16,7 @@ from chaosnetra.cli import netra
 from chaosnetra.lint.undo_actions import UNDONE_BY
 from chaosnetra.profiles import known_profiles
 from chaosnetra.repository import SETTINGS_FILE
+from chaosnetra.running.abort_conditions import Condition
 from chaosnetra.safety.allowlist import load_allow_list
 from chaosnetra.scaffold.repository_files import LATENCY, STAGES
 from chaosnetra.settings import SETTINGS, Group
@@ -175,6 +176,13 @@ def test_the_documented_experiment_has_no_mistake(tmp_path: Path) -> None:
     assert (linted.exit_code, linted.output) == (0, ""), linted.output
 
 
+def test_the_documented_abort_conditions_can_be_used() -> None:
+    [control] = blocks((ROOT / "docs" / "trouble.md").read_text(encoding="utf-8"), "json control")
+    provider = json.loads(control)["provider"]
+    assert set(provider["arguments"]) <= set(importlib.import_module(provider["module"]).OPTIONS)
+    assert [Condition(one).name for one in provider["arguments"]["conditions"]]
+
+
 def test_the_documented_allow_list_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "staging.md").read_text(encoding="utf-8")
     [listed] = [block for block in blocks(page, "json") if '"caps"' in block]
@@ -182,7 +190,7 @@ def test_the_documented_allow_list_is_one(tmp_path: Path) -> None:
     assert load_allow_list(str(tmp_path / "allowed.json")).project == "acme-staging"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/staging.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/staging-jobs.md"])
 def test_what_a_path_adds_to_a_container_is_told_as_the_plan_tells_it(page: str) -> None:
     text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
     assert FOOTPRINT in text

@@ -9,10 +9,11 @@ from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import MARGIN, Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
 from chaosnetra.evidence.statistics.round_trips import RoundTrips
+from chaosnetra.evidence.wire.attempts import without_need
 from chaosnetra.evidence.wire.blame import LongAnswer, answer_that_stands_out, blame, ending_error
 from chaosnetra.evidence.wire.bounded import ROUND_TRIPS_OF_CALL
 from chaosnetra.evidence.wire.giving_up import GivenUp, left_open_apart
-from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits, without_need
+from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, own_limits
 from chaosnetra.text import how_many, were
 from chaosnetra.wire.observation import UNANSWERED, Reached
 

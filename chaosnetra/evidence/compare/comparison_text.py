@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 
-from chaosnetra.evidence.compare.comparison import (
-    Comparison,
-    ExperimentChange,
-    RateChange,
-    TimeChange,
-)
+from chaosnetra.evidence.compare.changes import ExperimentChange, RateChange, TimeChange
+from chaosnetra.evidence.compare.comparison import Comparison
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.statistics.quantiles import Quantile
 from chaosnetra.evidence.statistics.rates import CONFIDENCE
@@ -84,10 +80,14 @@ def _rate(rate: RateChange) -> str:
     if rate.difference.value is None:
         return text
     interval = rate.difference.interval
+    is_proven = rate.rise_proven or rate.fall_proven
+    chance = "more than chance explains" if is_proven else "which chance may explain"
+    if not is_proven and (rate.difference.is_rise or rate.difference.is_fall):
+        chance += " among so many comparisons"
     return (
-        f"{text}; difference {100 * rate.difference.value:+.0f} points, "
-        f"{interval.confidence:.0%} interval {100 * interval.low:+.0f} to "
-        f"{100 * interval.high:+.0f} ({interval.method})"
+        f"{text}; difference {100 * rate.difference.value:+.0f} points, {chance}: "
+        f"{interval.confidence:.0%} confidence interval of the difference "
+        f"{100 * interval.low:+.0f} to {100 * interval.high:+.0f} ({interval.method})"
     )
 
 

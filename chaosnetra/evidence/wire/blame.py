@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from chaosnetra.evidence.wire.attempts import needs_session, without_need
 from chaosnetra.evidence.wire.giving_up import (
     BY_CLIENT,
     CANCELED,
@@ -15,13 +16,7 @@ from chaosnetra.evidence.wire.giving_up import (
     left_open_apart,
     unfinished,
 )
-from chaosnetra.evidence.wire.limits import (
-    Failed,
-    OwnLimit,
-    needs_session,
-    own_limits,
-    without_need,
-)
+from chaosnetra.evidence.wire.limits import Failed, OwnLimit, own_limits
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
 from chaosnetra.text import cut, how_many
 from chaosnetra.wire.observation import (

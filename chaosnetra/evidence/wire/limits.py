@@ -11,6 +11,7 @@ from enum import StrEnum
 from operator import eq
 from typing import Any
 
+from chaosnetra.evidence.wire.attempts import needs_session, without_need
 from chaosnetra.evidence.wire.giving_up import (
     BY_CLIENT,
     IN_ITS_PLACE_SECONDS,
@@ -19,13 +20,7 @@ from chaosnetra.evidence.wire.giving_up import (
     longest_answered,
     longest_call,
 )
-from chaosnetra.wire.observation import (
-    SAME_MOMENT_SECONDS,
-    UNANSWERED,
-    Connection,
-    Observation,
-    Reached,
-)
+from chaosnetra.wire.observation import UNANSWERED, Connection, Observation, Reached
 
 # Times that differ by no more than this are the same limit: it is noticed late, on a busy machine.
 SAME_SHARE = 0.03
@@ -362,34 +357,6 @@ def _is_of_pool(seen: Observation, on: Connection) -> bool:
         and (on.ended_seconds is None or one.opened_seconds < on.ended_seconds)
         for one in seen.connections
     )
-
-
-def attempts(seen: Observation) -> int:
-    """Connections that were to become sessions; of very many also those that need none."""
-    if not seen.connections:
-        return seen.connection_count
-    others = sum(not _is_attempt(one) for one in seen.connections)
-    return seen.connection_count - others
-
-
-def _is_attempt(one: Connection) -> bool:
-    """Whether it was to become a session: who is to cancel may end before it says so."""
-    if one.was_declined:
-        return False
-    if one.reached is Reached.TCP and one.end in BY_CLIENT and one.ended_seconds is not None:
-        return one.ended_seconds - one.opened_seconds > SAME_MOMENT_SECONDS
-    return one.reached is not Reached.CANCEL
-
-
-def without_need(seen: Observation) -> int:
-    """Connections that have no session, and need none: those that were only to cancel a statement,
-    and those that were closed when the server declined encryption."""
-    return sum(not needs_session(one) for one in seen.connections)
-
-
-def needs_session(one: Connection) -> bool:
-    """Whether it is none of those."""
-    return one.reached is not Reached.CANCEL and not one.was_declined
 
 
 _TIMES: Mapping[LimitKind, Callable[[Failed], float | None]] = {

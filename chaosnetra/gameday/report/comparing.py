@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosnetra.errors import Unreadable
-from chaosnetra.evidence.compare.comparison import Change, Comparison, ExperimentChange, compare
+from chaosnetra.evidence.compare.changes import Change, ExperimentChange
+from chaosnetra.evidence.compare.comparison import Comparison, compare
 from chaosnetra.evidence.compare.comparison_text import comparison_text
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.journal.reading import read_journal

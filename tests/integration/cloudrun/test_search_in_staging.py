@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from chaosnetra.search.conclusion import End, conclude
+from chaosnetra.search.conclusion import conclude
+from chaosnetra.search.endings import End
 from chaosnetra.search.record import FILE, Search, read_search
 from tests.integration.cloudrun.conftest import lasting
 from tests.support.experiments import CONTROL, activity, control

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from chaosnetra.toxiproxy.embedded.application import ControlApi
 from chaosnetra.toxiproxy.embedded.collection import Collection
 from chaosnetra.toxiproxy.toxics import TOXIC_TYPES
-from tests.integration.toxiproxy.test_embedded_toxics import ProxyStand
+from tests.support.embedded_proxy import ProxyStand
 from tests.support.relaying import LOOPBACK, LOOPS, End, assert_same, run_on, until
 
 BOUNDED = settings(

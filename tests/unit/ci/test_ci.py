@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chaosnetra.ci.junit import write_junit
 from chaosnetra.ci.validation import Exit, Validation, summary, table
 from chaosnetra.cli import netra
-from chaosnetra.evidence.compare.comparison import Comparison, ExperimentChange, compare
+from chaosnetra.evidence.compare.changes import ExperimentChange
+from chaosnetra.evidence.compare.comparison import Comparison, compare
 from chaosnetra.evidence.compare.experiment_runs import Runs
 from chaosnetra.evidence.verdict.verdict import Outcome
 from chaosnetra.runner.files import Experiment, RunFiles

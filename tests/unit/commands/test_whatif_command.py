@@ -17,21 +17,10 @@ from chaosnetra.wire.observation import Statement
 from tests.long.fuzz.hostile import as_text, mutate
 from tests.support.measured import PROFILE
 from tests.support.observations import connection, observation
-from tests.support.startup_courses import (
-    BOOT,
-    EACH,
-    HELD,
-    REST,
-    TRIPS,
-    calibrating,
-    connector,
-    launch,
-    seen,
-)
+from tests.support.startup_courses import ALONE, BOOT, TRIPS, calibrating, connector, launch, seen
 
 LOCK = "SELECT pg_advisory_lock(?)"
 HAD_CONNECTOR = {"samples": [], "events": []}
-ALONE = BOOT + HELD + REST + TRIPS * EACH
 
 
 def call(*arguments: object) -> Result:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chaosnetra.search.conclusion import End, conclude, drift_of, is_monotonic
+from chaosnetra.search.conclusion import conclude, drift_of
+from chaosnetra.search.endings import End, is_monotonic
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.placing import next_value
 from chaosnetra.search.record import Forecast, Limit, SearchTrial, StartModel

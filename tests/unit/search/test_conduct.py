@@ -13,8 +13,10 @@ from chaosnetra.errors import InvalidInput, NotAllowed
 from chaosnetra.runner.files import Experiment, RunFiles
 from chaosnetra.runner.outcome import Kind, RunOutcome
 from chaosnetra.search import conduct as conducting
-from chaosnetra.search.conclusion import End, conclude
-from chaosnetra.search.conduct import Varied, Wanted, begun, conduct
+from chaosnetra.search.beginning import Varied, Wanted, begun
+from chaosnetra.search.conclusion import conclude
+from chaosnetra.search.conduct import conduct
+from chaosnetra.search.endings import End
 from chaosnetra.search.record import FILE, Search, read_search
 from chaosnetra.search.subject import Subject, read_subject
 from chaosnetra.search.trial import why_stopped

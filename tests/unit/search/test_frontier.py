@@ -8,7 +8,7 @@ import pytest
 
 from chaosnetra.errors import InvalidInput
 from chaosnetra.search.comparing import compare_searches
-from chaosnetra.search.conclusion import End
+from chaosnetra.search.endings import End
 from chaosnetra.search.frontier import Map, frontier_of
 from chaosnetra.search.page import html_page, markdown_text
 from chaosnetra.search.record import FILE, read_search, write_search

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from chaosnetra.evidence.journal.shape import normalized
-from chaosnetra.search.conclusion import End, conclude
+from chaosnetra.search.conclusion import conclude
+from chaosnetra.search.endings import End
 from chaosnetra.search.forecast import forecast_of
 from chaosnetra.search.habits import habits_of
 from chaosnetra.search.judging import end_of, next_values

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosnetra.search.conclusion import End, conclude, is_precise
+from chaosnetra.search.conclusion import conclude
+from chaosnetra.search.endings import End, is_precise
 from chaosnetra.search.levels import failing_share
 from chaosnetra.search.span import Span
 from chaosnetra.search.telling import answer, summary

@@ -18,18 +18,15 @@ from tests.support.journals import state
 from tests.support.measured import PROFILE, fault
 from tests.support.observations import SAME, asked, startup, timed_out
 from tests.support.startup_courses import (
-    BOOT,
+    ALONE,
     EACH,
     HELD,
-    REST,
     TRIPS,
     calibrating,
     connector,
     launch,
     seen,
 )  # fmt: skip
-
-ALONE = BOOT + HELD + REST + TRIPS * EACH
 
 
 def read(*journals: dict[str, Any]) -> Measured:
