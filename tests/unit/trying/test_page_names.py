@@ -23,7 +23,10 @@ def paths_of(text: str, *, is_program: bool = False) -> list[str]:
         ('@GetMapping("/ops/ping")', "/ops/ping"),
         ('path("ops/health/", views.health)', "/ops/health/"),
         ('re_path(r"^ops/alive$", views.alive)', "/ops/alive"),
-        ("HEALTHCHECK CMD curl -f http://localhost:8000/api/v2/healthz || exit 1", "/api/v2/healthz"),
+        (
+            "HEALTHCHECK CMD curl -f http://localhost:8000/api/v2/healthz || exit 1",
+            "/api/v2/healthz",
+        ),
         ("      path: /live/ready\n", "/live/ready"),
         ("server:\n  servlet:\n    context-path: /catalog\n", "/catalog/actuator/health"),
         ("server.servlet.context-path=/catalog\n", "/catalog/actuator/health"),
