@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from chaosnetra.log_colours import leave_out_colours
+
 COMMANDS = {
     "ci": "chaosnetra.commands.ci:ci",
     "clean": "chaosnetra.commands.clean:clean",
@@ -35,6 +37,7 @@ COMMANDS = {
 # Where a log cannot be written, as on a full disk, each line of it would cost a traceback, and hide
 # what a run says. The journal control tells of it in one line.
 logging.raiseExceptions = False
+leave_out_colours()
 
 
 class OutputUnwritable(click.ClickException):

@@ -104,17 +104,22 @@ def wanted_of(
     from chaosnetra.settings.parsers import PLACEHOLDERS
     from chaosnetra.templates import has_placeholder
     from chaosnetra.trying.conduct import Wanted
+    from chaosnetra.trying.reading import own_program
     from chaosnetra.trying.variables import parse_option
 
-    one = words[0] if len(words) == 1 else None
+    folder = Path(given["directory"] or ".")
+    if len(words) == 1 and " " in words[0]:
+        words = shlex.split(words[0])
+    if words:
+        words = [own_program(folder, words[0]), *words[1:]]
     others = pairs("--environment", given["environment"], "NAME=VALUE")
     exported = {
         name: text for name, text in others.items() if not has_placeholder(text, PLACEHOLDERS)
     }
     os.environ.update(exported)  # as if they had been exported: they may be secret
     return Wanted(
-        words=shlex.split(one) if one is not None and " " in one else words,
-        target=one if one is not None else shlex.join(words),
+        words=words,
+        target=words[0] if len(words) == 1 else shlex.join(words),
         directory=Path(given["directory"]) if given["directory"] else None,
         python=given["python"],
         ready=given["ready"],

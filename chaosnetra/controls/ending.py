@@ -58,6 +58,7 @@ class RunRecord:
     interrupter: str | None = None  # who ended the run, where no signal did
     # What is printed once the journal is written, and whether it says that the run held.
     verdict_line: str = ""
+    short_line: str = ""  # the same as one sentence; empty: that is all of it
     held: bool = False
     show_closing: Callable[[], bool] = lambda: False
     # The steady state after the rollbacks, as the core's journal has the others.
@@ -123,7 +124,7 @@ def finish(
         if run.events.lost:
             record.failed("events", OSError(run.events.lost))
         forget_judged_values(journal)  # first: the verdict tells tolerances as the journal has them
-        verdict = complete(journal, {**_facts(record, experiment, run), **ending})
+        verdict, violations = complete(journal, {**_facts(record, experiment, run), **ending})
         _mask(journal, run)
         corrections = journal["chaosnetra"]["corrections"]
         record.record("run.ended", {"verdict": verdict.line, "corrections": corrections})
@@ -131,7 +132,9 @@ def finish(
         record.verdict_line, record.held = verdict.line, verdict.outcome is Outcome.HELD
         if record.session is not None:
             from chaosnetra.controls.closing import show_closing
+            from chaosnetra.evidence.verdict.headline import short_line
 
+            record.short_line = short_line(verdict, violations)
             record.show_closing = partial(
                 show_closing, str(experiment.get("title")), journal["chaosnetra"]
             )
@@ -168,9 +171,13 @@ def _report(record: RunRecord, error: OSError | None) -> None:
     beside = f"; events: {events}" if events else ""
     logger.info(f"Evidence: section chaosnetra of {journal_path()}{beside}")
     line = record.verdict_line
+    say = logger.info if record.held else logger.error
     if record.show_closing():  # which says the rest
         line = line.partition(":")[0]
-    (logger.info if record.held else logger.error)(f"Verdict: {line}")
+    elif record.short_line:  # the last line is found by its beginning, and is read whole
+        say(f"In full: {line}")
+        line = record.short_line
+    say(f"Verdict: {line}")
 
 
 def _mask(journal: dict[str, Any], run: Run) -> None:

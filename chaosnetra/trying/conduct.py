@@ -38,6 +38,7 @@ from chaosnetra.trying.guessing import (
     guess_python,
 )
 from chaosnetra.trying.naming import name_of
+from chaosnetra.trying.page_names import NamedPages
 from chaosnetra.trying.reading import sources_of
 from chaosnetra.trying.scouting import Sight, look, prepare
 from chaosnetra.whole_file import written_whole
@@ -156,6 +157,9 @@ def write(wanted: Wanted, found: Found) -> tuple[Path, Path]:
     """
     folder = wanted.folder or _new_folder()
     folder.mkdir(parents=True, exist_ok=True)
+    if wanted.folder is None:  # ours alone: git has nothing to keep of it
+        with written_whole(folder / ".gitignore") as file:
+            file.write("*\n")
     made = folder / EXPERIMENT, folder / LATENCY_EXPERIMENT
     for path, data in zip(
         made, (experiment_of(found.tried), latency_experiment_of(found.tried)), strict=True
@@ -212,7 +216,8 @@ def _guess(wanted: Wanted) -> Guess:
     python = wanted.python
     if wanted.is_import_path and python is None:
         python = guess_python(folder, os.environ)
-    environment, named_in = guess_environment(sources_of(folder, command, path))
+    pages = NamedPages()
+    environment, named_in = guess_environment(pages.noted(sources_of(folder, command, path)))
     prepared = wanted.prepare_command, ""
     if wanted.prepare_command is None:
         prepared = guess_preparation(folder, command, python, path)
@@ -223,6 +228,7 @@ def _guess(wanted: Wanted) -> Guess:
         prepared[0] or "",
         prepared[1],
         python,
+        pages.paths(),
     )
 
 
@@ -327,6 +333,7 @@ class _Finding:
             self._limit_seconds,
             is_known=self._wanted.ready is not None,
             port=self._wanted.port,
+            paths=guess.paths,
         )
         return sight, [*sight.lines, sight.why_not]
 

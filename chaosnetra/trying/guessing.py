@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaosnetra.trying.page_names import PATHS
 from chaosnetra.trying.reading import Source, interpreter_of
 from chaosnetra.trying.variables import USUAL, carries, form_in, template_of
 
@@ -44,6 +45,7 @@ class Guess:
         prepare_command: that makes its tables; empty: none was found.
         prepare_from: the file that says so.
         python: interpreter for a `module:app`; None: this one.
+        paths: of pages that may say that it is ready, the best first.
     """
 
     environment: Mapping[str, str]
@@ -51,6 +53,7 @@ class Guess:
     prepare_command: str = ""
     prepare_from: str = ""
     python: str | None = None
+    paths: Sequence[str] = PATHS
 
 
 def guess_environment(sources: Iterable[Source]) -> tuple[dict[str, str], dict[str, str]]:
@@ -145,7 +148,7 @@ def guess_preparation(
         python: interpreter of that.
         path: where programs are looked for.
     """
-    own = python or (interpreter_of(command[0], path) if command else None) or "python3"
+    own = python or (_interpreter(folder, command[0], path) if command else None) or "python3"
     name = Path(own).name
     if "python" not in name:
         own = "python3"
@@ -156,3 +159,11 @@ def guess_preparation(
     if (folder / "alembic.ini").is_file():
         return shlex.join([own, "-m", "alembic", "upgrade", "head"]), "alembic.ini"
     return "", ""
+
+
+def _interpreter(folder: Path, program: str, path: str | None) -> str | None:
+    """The one of the environment that a program is named in, written as that is; else its own."""
+    beside = Path(program).parent / "python"
+    if "/" in program and os.access(folder / beside, os.X_OK):
+        return str(beside)
+    return interpreter_of(folder, program, path)

@@ -2,35 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-# Those that say "ready" come before those that say "alive"; the start page last.
-PATHS: Sequence[str] = (
-    "/readyz",
-    "/ready",
-    "/readiness",
-    "/healthz/ready",
-    "/health/ready",
-    "/actuator/health/readiness",
-    "/actuator/health",
-    "/q/health/ready",
-    "/-/ready",
-    "/healthz",
-    "/health",
-    "/healthcheck",
-    "/api/health",
-    "/api/healthz",
-    "/api/v1/health",
-    "/livez",
-    "/liveness",
-    "/-/healthy",
-    "/status",
-    "/ping",
-    "/",
-)
 # What no service has: a page that is answered as this one is proves nothing.
 NO_PAGE = "/chaosnetra-asks-for-a-page-that-is-not-there"
 MOST_REDIRECTIONS = 3

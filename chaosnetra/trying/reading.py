@@ -20,6 +20,8 @@ MOST_FILES = 3000
 MOST_OF_A_FILE = 1_000_000
 MOST_OF_A_PROGRAM = 200_000_000
 MOST_IN_ALL = 40_000_000
+# Where a folder has programs of its own.
+OWN_PROGRAMS = (".venv/bin", "venv/bin", "node_modules/.bin")
 _PASSED_OVER = {
     *("node_modules", "__pycache__", "site-packages", "dist-packages", "venv", "env", "vendor"),
     *("tests", "test", "docs", "dist", "static"),
@@ -65,14 +67,31 @@ def sources_of(folder: Path, command: Sequence[str], path: str | None) -> Iterat
     for word in command[1:]:
         for part in word.split(os.pathsep):  # as a class path has them
             yield from _of_word(folder / part)
-    program = shutil.which(command[0], path=path) if command else None
+    program = program_of(folder, command[0], path) if command else None
     if program is not None:
         yield from _of_program(Path(program))
 
 
-def interpreter_of(program: str, path: str | None) -> str | None:
+def own_program(folder: Path, program: str) -> str:
+    """A program of the folder's own environment for a bare name; else the name.
+
+    A shell finds it there only where that is active, and may find another one of the same name,
+    such as that of chaosnetra's own environment.
+    """
+    if "/" in program:
+        return program
+    found = (f"{place}/{program}" for place in OWN_PROGRAMS)
+    return next((one for one in found if os.access(folder / one, os.X_OK)), program)
+
+
+def program_of(folder: Path, program: str, path: str | None) -> str | None:
+    """Where a program is that is started in a folder; None: there is none."""
+    return shutil.which(folder / program if "/" in program else program, path=path)
+
+
+def interpreter_of(folder: Path, program: str, path: str | None) -> str | None:
     """The interpreter that a script names in its first line; None: it is none, or there is none."""
-    found = shutil.which(program, path=path)
+    found = program_of(folder, program, path)
     if found is None:
         return None
     try:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -30,9 +30,9 @@ from chaosnetra.startup.outcome import ExitReason, Status
 from chaosnetra.startup.starting import Spawn
 from chaosnetra.startup.target_plan import make_plan
 from chaosnetra.templates import SERVICE_PORT
+from chaosnetra.trying.page_names import PATHS
 from chaosnetra.trying.pages import (
     NO_PAGE,
-    PATHS,
     answer_of,
     followed,
     is_good,
@@ -94,6 +94,7 @@ def look(
     *,
     is_known: bool = False,
     port: int | None = None,
+    paths: Sequence[str] = PATHS,
 ) -> Sight:
     """Start the target once, and end it.
 
@@ -103,6 +104,7 @@ def look(
         limit_seconds: how long it may take.
         is_known: whether its readiness is that of the settings, and nothing else is looked at.
         port: the one that it opens by itself, where that is known.
+        paths: of pages that may say that it is ready, the best first; the start page last.
 
     Raises:
         InvalidInput: there is no such program.
@@ -124,7 +126,7 @@ def look(
             interrupted=lambda: run.interrupted_by is not None,
             keeping=Keeping(run.redactor.text),
         )
-        sight = asyncio.run(_Look(attempt, startups, limit_seconds, is_known, port).sight())
+        sight = asyncio.run(_Look(attempt, startups, limit_seconds, is_known, port, paths).sight())
     if run.interrupted_by is not None:
         raise Interrupted("interrupted while it was started")
     return sight
@@ -177,7 +179,9 @@ class _Look:
         limit_seconds: float,
         is_known: bool,
         port: int | None,
+        paths: Sequence[str],
     ) -> None:
+        self._paths = paths
         self._attempt = attempt
         self._startups = startups
         self._limit_seconds = limit_seconds
@@ -311,11 +315,11 @@ class _Look:
                 return [], False
         found: dict[str, _Page] = {}
         waits = False
-        for path in PATHS:
+        for path in self._paths:
             before = self._seen(time.monotonic()).round_trips
             answer = await answer_of(host, port, path, PAGE_SECONDS)
             # A start page counts also where every path is answered as it is.
-            if answer is not None and (answer.status != nothing.status or path == PATHS[-1]):
+            if answer is not None and (answer.status != nothing.status or path == self._paths[-1]):
                 answer = await followed(host, port, answer, PAGE_SECONDS)
                 if answer is not None and is_good(answer):
                     made = self._seen(time.monotonic()).round_trips - before

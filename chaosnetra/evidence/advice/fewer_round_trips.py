@@ -11,7 +11,13 @@ from statistics import median
 from chaosnetra.evidence.advice.observed import ObservedStartups
 from chaosnetra.evidence.advice.recommendation import Recommendation
 from chaosnetra.evidence.advice.runs import shown, shown_ms, shown_short
-from chaosnetra.evidence.statistics.round_trips import RoundTrips, check, fit, is_same_count
+from chaosnetra.evidence.statistics.round_trips import (
+    Prediction,
+    RoundTrips,
+    check,
+    fit,
+    is_same_count,
+)
 from chaosnetra.text import cut, how_many
 from chaosnetra.wire.observation import Connection, Encryption, Observation
 
@@ -66,7 +72,9 @@ def savings(seen: ObservedStartups) -> list[Saving]:
         return []
     idle = _not_waited_for(seen)
     repeated = (*_repeated(typical), *_repeated_blocks(typical))
-    found = [*repeated, *_connections(typical, idle), *_declined(typical, idle)]
+    took_longer = seen.prediction is not None and _took_longer(seen.prediction)
+    connections = _connections(typical, idle, may_be_beside=took_longer)
+    found = [*repeated, *connections, *_declined(typical, idle)]
     worth = [one for one in found if one.saved * seen.added_seconds >= LEAST_SAVED_SECONDS]
     return sorted(worth, key=lambda one: -one.saved)
 
@@ -209,7 +217,25 @@ def _not_waited_for(seen: ObservedStartups) -> int:
     return max(0, round(too_much / prediction.added_seconds))
 
 
-def _connections(seen: Observation, not_waited_for: int) -> Iterator[Saving]:
+def _took_longer(prediction: Prediction) -> bool:
+    """Whether startups took longer than round trips account for, as on a busy machine.
+
+    Then their time does not show which round trips they waited for.
+    """
+    return not prediction.fits and prediction.off_by < 0
+
+
+def _connections(
+    seen: Observation, not_waited_for: int, *, may_be_beside: bool
+) -> Iterator[Saving]:
+    """Set-ups of sessions that could go.
+
+    Args:
+        seen: a typical startup.
+        not_waited_for: round trips that did not lengthen it under the latency.
+        may_be_beside: whether there may be more of them, as where a pool is filled in the
+            background.
+    """
     opened = _sessions(seen)
     if len(opened) < 2 or seen.sessions != len(opened):
         return
@@ -224,6 +250,8 @@ def _connections(seen: Observation, not_waited_for: int) -> Iterator[Saving]:
             round(again * setup),
             f"each new connection takes {setup:g} round trips to set up",
         )
+        return
+    if may_be_beside:
         return
     total = sum(one.setup_round_trips for one in opened)
     saved = seen.serial_setup_round_trips - max(one.setup_round_trips for one in opened)
@@ -247,10 +275,11 @@ def _declined(seen: Observation, not_waited_for: int) -> Iterator[Saving]:
     # Connections that are set up at the same time wait together.
     waited_for = max(0, seen.serial_setup_round_trips - not_waited_for)
     share = waited_for / seen.setup_round_trips if seen.setup_round_trips else 1
-    connections = "connection" if declined == 1 else "connections"
+    # Also in those that are still set up.
+    everywhere = sum(one.encryption is Encryption.DECLINED for one in seen.connections)
     yield Saving(
         "encryption that the server declines",
-        f"asked for in {declined} {connections}, and declined each time",
+        f"asked for in {how_many(everywhere, 'connection')}, and declined each time",
         "sslmode=disable where the server has no TLS (asyncpg under SQLAlchemy: ssl=disable; for "
         "libpq also gssencmode=disable); where your real server has TLS, run the experiment with "
         "TLS, which takes round trips of its own",

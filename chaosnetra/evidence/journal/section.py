@@ -5,14 +5,14 @@ from typing import Any
 
 from chaosnetra.evidence.journal.shape import Stage, checked_probes, normalized
 from chaosnetra.evidence.verdict.verdict import Cause, Outcome, Verdict, judge
-from chaosnetra.evidence.verdict.violations import is_probe
+from chaosnetra.evidence.verdict.violations import Violation, is_probe
 
 VERSION = 1
 # Lists of single trials and samples: they stay in the output of their probe.
 SINGLES = frozenset({"startups", "connections", "checkouts", "samples"})
 
 
-def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
+def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     """Put the section into a journal, and correct the status where the core reports success.
 
     Args:
@@ -20,7 +20,7 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
         facts: what only the run knew; see `chaosnetra.evidence.verdict.verdict.judge`.
 
     Returns:
-        The verdict. What was corrected stands in the section.
+        The verdict, and the violations. What was corrected stands in the section.
     """
     found = normalized({**journal, "chaosnetra": facts})
     verdict, violations = judge(found)
@@ -36,7 +36,7 @@ def complete(journal: dict[str, Any], facts: Mapping[str, Any]) -> Verdict:
     journal["chaosnetra"] = section
     corrections = [] if verdict.cause is Cause.DRY else _correct(journal, verdict)
     section["corrections"] = corrections
-    return verdict
+    return verdict, violations
 
 
 def _correct(journal: dict[str, Any], verdict: Verdict) -> list[str]:

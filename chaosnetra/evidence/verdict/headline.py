@@ -37,6 +37,12 @@ def headline(verdict: Verdict, violations: Sequence[Violation]) -> str:
     return _shortened(reason.partition("; ")[0])
 
 
+def short_line(verdict: Verdict, violations: Sequence[Violation]) -> str:
+    """The verdict for people, of which the reason is one sentence; empty: its line is that."""
+    line = verdict._replace(reason=headline(verdict, violations)).line
+    return "" if line == verdict.line else line
+
+
 def _shortened(text: str) -> str:
     """The beginning of a text, up to the end of its last clause that fits."""
     words = text.split()

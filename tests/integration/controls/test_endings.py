@@ -278,6 +278,7 @@ def test_a_log_that_is_cut_short_is_told_in_one_line(folder: Path) -> None:
     (said,) = [line for line in told if "Rollbacks were" not in line]
     assert "chaostoolkit.log is not complete" in said
     assert "Verdict: held" in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 # Who interrupted

@@ -29,7 +29,7 @@ URL = os.environ.get("SHOP_DATABASE_URL", "postgresql+asyncpg://localhost/shop")
 async def main():
     async def answer(reader, writer):
         path = (await reader.readline()).split()[1]
-        status = {b"/health": b"200 OK"}.get(path, b"404 Not Found")
+        status = {b"/shop/health": b"200 OK"}.get(path, b"404 Not Found")
         writer.write(b"HTTP/1.1 " + status + b"\\r\\nContent-Length: 0\\r\\n\\r\\n")
         await writer.drain()
         writer.close()
@@ -120,11 +120,16 @@ def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
     }
     assert rows["database refused"] == rows["database silent"] == ["no"]
     assert "it gave up after 3." in ran.stdout
-    assert "/health" in ran.stdout
+    assert "/shop/health" in ran.stdout  # as its source names it
     assert "SHOP_DATABASE_URL (migrate.py, service.py)" in " ".join(ran.stdout.split())
     assert max(map(len, ran.stdout.splitlines())) <= 80
     folder = tmp_path / "chaosnetra-try"
     assert (folder / "report.html").is_file()
+    assert (folder / ".gitignore").read_text() == "*\n"
+    log = (folder / "output.log").read_text()
+    assert "\x1b" not in log
+    assert "Verdict: held: the steady state held before and after" in log.splitlines()[-1]
+    assert "In full: held: " in log.splitlines()[-2]
     for file in folder.iterdir():
         assert TOKEN.encode() not in file.read_bytes(), file
     assert "again   SHOP_TOKEN=… chaos run" in ran.stdout

@@ -48,7 +48,7 @@ def fuzz_journals(rng: random.Random, report: Report, saved: Path) -> None:
     facts = journal.get("chaosnetra") or {}
     try:
         judged(journal)
-        verdict = complete(journal, facts)
+        verdict, _ = complete(journal, facts)
         json.dumps(journal["chaosnetra"], allow_nan=False)
         if "\n" in verdict.line:
             report.seen["NOTE a verdict of several lines"] += 1

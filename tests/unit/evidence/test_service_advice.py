@@ -146,6 +146,13 @@ def test_encryption_that_is_declined_costs_a_round_trip() -> None:
     assert "without this round trip each startup would save 0.5 s" in one.reason
     assert "sslmode=disable" in one.proposed
     assert "asyncpg under SQLAlchemy: ssl=disable" in one.proposed  # it refuses sslmode
+    # Of a pool some may still be set up when the service is ready.
+    seen = wire.ready(0.5005)
+    more = replace(seen.connections[0], number=2, session_seconds=None)
+    found = by_subject(
+        advised(ready(replace(seen, connections=(*seen.connections, more))), wire.latency(0.5))
+    )
+    assert found["encryption that the server declines"].current.startswith("asked for in 2 conn")
 
 
 def with_connections(*opened: tuple[float, float | None], at_once: int) -> Observation:
@@ -185,6 +192,14 @@ def test_connections_one_after_the_other_could_be_fewer(
     one = found["connections opened in a startup"]
     assert (one.current, one.proposed) == (current, proposed)
     assert saved in one.reason
+
+
+def test_a_pool_that_may_be_filled_in_the_background_is_not_advised_on() -> None:
+    """On a busy machine a startup's time does not show whether it waited for its connections."""
+    seen = with_connections((0.1, None), (0.3, None), at_once=2)
+    under = replace(seen, seconds=seen.seconds + 9 + 0.2 * seen.serial_round_trips)
+    found = by_subject(advised(ready(under), wire.latency(0.2), before=ready(seen)))
+    assert "connections opened in a startup" not in found
 
 
 def test_connections_opened_at_the_same_time_are_well() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chaosnetra.settings import Settings
 from chaosnetra.trying.corrections import asks_for_migrations, correction
 from chaosnetra.trying.guessing import guess_environment, guess_preparation, guess_python
-from chaosnetra.trying.reading import Source, sources_of
+from chaosnetra.trying.reading import Source, own_program, sources_of
 from chaosnetra.trying.variables import TEMPLATES, USUAL, Form
 
 ASYNC = "postgresql+asyncpg://{url_without_scheme}"
@@ -143,6 +143,22 @@ def test_an_interpreter_that_is_found_as_the_command_is_has_no_path(tmp_path: Pa
     for python, begins in ((None, "python3 manage.py"), (str(own), f"{own} manage.py")):
         command, _ = guess_preparation(tmp_path, ["gunicorn", "x"], python, str(active))
         assert command.startswith(begins)
+
+
+def test_a_program_of_the_folders_own_environment_needs_no_path(tmp_path: Path) -> None:
+    """It need not be active, and another one of the same name may be on the PATH."""
+    (tmp_path / "manage.py").touch()
+    program(tmp_path / ".venv/bin/python", b"")
+    program(tmp_path / ".venv/bin/gunicorn", f"#!{tmp_path}/.venv/bin/python3.12\n".encode())
+    program(tmp_path / "node_modules/.bin/next", b"")
+    assert own_program(tmp_path, "gunicorn") == ".venv/bin/gunicorn"
+    assert own_program(tmp_path, "next") == "node_modules/.bin/next"
+    for other in ("node", "/usr/bin/gunicorn", "./gunicorn", "app:app"):
+        assert own_program(tmp_path, other) == other
+    assert guess_preparation(tmp_path, [".venv/bin/gunicorn", "x"], None, None) == (
+        ".venv/bin/python manage.py migrate --noinput",
+        "manage.py",
+    )
 
 
 def test_the_folders_own_interpreter_comes_first(tmp_path: Path) -> None:
