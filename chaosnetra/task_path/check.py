@@ -150,7 +150,7 @@ def _size() -> tuple[str, bool]:
 def _variables(arguments: Sequence[str], environ: Mapping[str, str]) -> "tuple[str, NamedDatabase]":
     from chaosnetra.startup.orders import PathOrder
     from chaosnetra.task_path.conduct import read_database
-    from chaosnetra.task_path.task import own_database
+    from chaosnetra.task_path.reporting import own_database
     from chaosnetra.task_path.variables import database_templates
 
     templates = database_templates(_templates(arguments, environ))
@@ -191,7 +191,7 @@ def _database(address: "DatabaseAddress", what: str) -> tuple[str, bool]:
 
 
 def _report_database(environ: Mapping[str, str], database: "DatabaseAddress") -> tuple[str, bool]:
-    from chaosnetra.task_path.task import REPORT_DATABASE, own_database
+    from chaosnetra.task_path.reporting import REPORT_DATABASE, own_database
 
     own = own_database(environ)
     if own is None or own == database:

@@ -18,20 +18,13 @@ ends, and everything that it began with it.
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaosnetra.addresses import DatabaseAddress
 from chaosnetra.durations import Deadline
-from chaosnetra.errors import (
-    ChaosnetraError,
-    Interrupted,
-    InvalidInput,
-    MachineryFailed,
-    changed_by,
-)
+from chaosnetra.errors import ChaosnetraError, Interrupted, InvalidInput, MachineryFailed
 from chaosnetra.phase_patterns import parse as parse_patterns
 from chaosnetra.processes.signals import noted
 from chaosnetra.redaction import Redactor
@@ -40,16 +33,9 @@ from chaosnetra.startup.launch_plan import LaunchPlan
 from chaosnetra.startup.launcher import launch
 from chaosnetra.startup.observed import Limits
 from chaosnetra.startup.orders import LONGEST_SECONDS, ORDER_VARIABLE, PathOrder, TaskOrder
-from chaosnetra.startup.outcome import (
-    EndedBy,
-    ExitReason,
-    StartupFailure,
-    StartupOutcome,
-    Status,
-)
+from chaosnetra.startup.outcome import EndedBy, ExitReason, StartupFailure, StartupOutcome, Status
 from chaosnetra.startup.phase_lines import PhaseLines
 from chaosnetra.startup.readiness import Readiness
-from chaosnetra.startup.report_table import insert_statement
 from chaosnetra.startup.reports import (
     NOT_UNDERSTOOD,
     REPORT_KEY,
@@ -59,15 +45,16 @@ from chaosnetra.startup.reports import (
 )
 from chaosnetra.task_path.conduct import Launch, StartupOnPath, read_database
 from chaosnetra.task_path.lifetime import time_to_live
+from chaosnetra.task_path.reporting import (
+    REPORT_DATABASE,
+    ReportRow,
+    database_of_service,
+    own_database,
+    write_report,
+)
 from chaosnetra.task_path.variables import NamedDatabase, unnamed_variables
 
-REPORT_DATABASE = "CHAOSNETRA_REPORT_DATABASE_URL"
 SHORTEST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
-ONE_REPORT_SECONDS = 5.0
-# So many tasks begin to report in a second: thousands at once would be a storm of their own. With
-# the limit of one there are never more than a hundred connections for it.
-REPORTS_PER_SECOND = 20
 OUT_OF_TIME, CANCELLED, FAILED = 124, 143, 1
 # Of the time to live, what lies beyond every limit: to begin the path and to end it.
 MARGIN_SECONDS = 60.0
@@ -287,56 +274,10 @@ class Task:
         Returns:
             Why it is not there; None when it is.
         """
-        import asyncpg
-
-        deadline = Deadline.after(self.order.report_seconds)
-        # All of an execution report at once, and those that must try again do that at once too:
-        # each round takes as long as the first, so that never more of them begin in a second.
-        round_seconds = self.count / REPORTS_PER_SECOND
-        pause = max(SHORTEST_PAUSE_SECONDS, round_seconds)
-        wait = self.index / REPORTS_PER_SECOND
-        while True:
-            is_last = wait >= deadline.remaining_seconds
-            await asyncio.sleep(
-                deadline.remaining_seconds * random.uniform(0.5, 1) if is_last else wait
-            )
-            try:
-                await self._insert(text)
-                return None
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                refused = isinstance(error, asyncpg.PostgresError) and not _may_pass(error.sqlstate)
-                if refused or is_last or interrupted():
-                    return f"{type(error).__name__}: {error}"
-            wait = pause * random.uniform(0.5, 1.5)
-            pause = min(2 * pause, max(LONGEST_PAUSE_SECONDS, round_seconds))
-
-    async def _insert(self, text: str) -> None:
-        """By a connection of its own, which ends with it."""
-        import asyncpg
-
-        async with asyncio.timeout(ONE_REPORT_SECONDS):
-            connection = await asyncpg.connect(
-                self.database.driver_url,
-                # None, which the stubs do not know, is no limit.
-                timeout=self.database.connect_timeout_seconds,  # type: ignore[arg-type]
-                server_settings={"application_name": "chaosnetra-report"},
-            )
-            try:
-                await connection.execute(
-                    insert_statement(self.order.schema),
-                    self.execution,
-                    self.index,
-                    self.attempt,
-                    text,
-                    time.time(),
-                )
-            finally:
-                connection.terminate()
-
-
-def _may_pass(sqlstate: str | None) -> bool:
-    """Whether an error of the server is gone after a while: no slot, a restart, a lock."""
-    return sqlstate is None or sqlstate[:2] in ("08", "40", "53", "55", "57", "58", "XX")
+        row = ReportRow(self.order.schema, self.execution, self.index, self.attempt, text)
+        return await write_report(
+            self.database, row, self.count, self.order.report_seconds, interrupted
+        )
 
 
 def exit_code_of(outcome: StartupOutcome) -> int:
@@ -383,33 +324,6 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if missing is not None:
         say(f"chaosnetra: the report did not reach the database: {missing}")
     return exit_code_of(report.outcome)
-
-
-def own_database(environ: Mapping[str, str]) -> DatabaseAddress | None:
-    """The database that a variable of our own names; None: it is not set.
-
-    Raises:
-        InvalidInput: it names none.
-    """
-    url = environ.get(REPORT_DATABASE)
-    if not url:
-        return None
-    with changed_by(f"{REPORT_DATABASE} in the job's container"):
-        return DatabaseAddress.parse(url)
-
-
-def database_of_service(environ: Mapping[str, str]) -> DatabaseAddress:
-    """The database that `DATABASE_URL` names.
-
-    Raises:
-        InvalidInput: it is not set, or names none.
-    """
-    hint = f"DATABASE_URL or {REPORT_DATABASE} in the job's container"
-    url = environ.get("DATABASE_URL", "")
-    if not url:
-        raise InvalidInput("no database is named to report to", hint)
-    with changed_by(hint):
-        return DatabaseAddress.parse(url)
 
 
 def _not_started(why: str) -> StartupOutcome:
