@@ -4,13 +4,12 @@ Every `chaos` command imports this module; the commands themselves are imported 
 """
 
 import logging
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
-
-from chaosnetra.log_colours import leave_out_colours
 
 COMMANDS = {
     "ci": "chaosnetra.commands.ci:ci",
@@ -34,10 +33,17 @@ COMMANDS = {
     "whatif": "chaosnetra.commands.whatif:whatif",
 }
 
+# Least likeness of a command that may be meant: one letter of three may be wrong.
+LIKENESS = 0.6
+
 # Where a log cannot be written, as on a full disk, each line of it would cost a traceback, and hide
 # what a run says. The journal control tells of it in one line.
 logging.raiseExceptions = False
-leave_out_colours()
+
+if "chaoslib.log" in sys.modules:  # in `chaos`
+    from chaosnetra.controls.log_colours import leave_out_colours
+
+    leave_out_colours()
 
 
 class OutputUnwritable(click.ClickException):
@@ -76,7 +82,7 @@ class LazyGroup(click.Group):
         if place is None:
             from chaosnetra.documents.findings import nearest
 
-            guess = nearest(cmd_name, self._places)
+            guess = nearest(cmd_name, self._places, LIKENESS)
             meant = f" Did you mean {guess!r}?" if guess else ""
             ctx.fail(f"No such command {cmd_name!r}.{meant}")
         module, _, attribute = place.partition(":")

@@ -21,7 +21,7 @@ LAST = "the last one"
 
 
 @click.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
-@click.argument("words", metavar="[-- COMMAND…]", nargs=-1)
+@click.argument("words", metavar="[-- COMMAND…]", nargs=-1, type=click.Path())
 @click.option(
     "--from-try",
     "tried",

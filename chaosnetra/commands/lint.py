@@ -15,7 +15,7 @@ UNREADABLE = 2
 
 
 @click.command()
-@click.argument("experiments", metavar="EXPERIMENT…", nargs=-1, required=True)
+@click.argument("experiments", type=click.Path(), metavar="EXPERIMENT…", nargs=-1, required=True)
 @format_option("Lines for people, or one JSON document.")
 def lint(experiments: tuple[str, ...], output: str) -> None:
     """Find what the Chaos Toolkit passes over in silence, in any experiment, JSON or YAML.

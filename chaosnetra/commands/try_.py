@@ -14,7 +14,7 @@ INTERRUPTED = 6
 @click.command(
     name="try", context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False}
 )
-@click.argument("words", metavar="-- COMMAND…", nargs=-1, required=True)
+@click.argument("words", metavar="-- COMMAND…", nargs=-1, type=click.Path(), required=True)
 @service_options
 @click.option(
     "--search", "searches", is_flag=True, help="Also find the latency at which it breaks."

@@ -153,13 +153,13 @@ def advice_of(
     if silent.timed_out and not silent.own_limits:
         told.add(LIMIT_ON_A_WAIT)
         yield Advice(
-            "give its connections a time limit (connect_timeout, or that of its pool)",
-            f"it waited for a silent database for all of {limit_seconds:g} s",
+            "give each connection a time limit of its own (connect_timeout or the like)",
+            f"one waited for a silent database for all of {limit_seconds:g} s",
         )
     elif silent.timed_out and 2 * silent.limit_seconds > limit_seconds:
         told.add(LIMIT_ON_A_WAIT)
         yield Advice(
-            "give its connections a shorter time limit (connect_timeout, or that of its pool)",
+            "give each connection a shorter time limit (connect_timeout or the like)",
             f"it waited {silent.limit_seconds:.1f} s for a silent database before it gave up, of "
             f"the {limit_seconds:g} s that a start may take: that leaves no time to try again",
         )
@@ -167,7 +167,7 @@ def advice_of(
         told.add(LIMIT_ON_A_WAIT)
         longest = max(seen.standing.seconds for _, seen in waiting)
         yield Advice(
-            "give its connections a time limit (connect_timeout)",
+            "give each connection a time limit of its own (connect_timeout or the like)",
             f"one still waited for a silent database after {longest:.1f} s, when the service had "
             "gone on without it",
         )

@@ -60,6 +60,7 @@ ENLARGED = "Its axis is its own: it is much shorter than the others."
 # Told also where they are 0 of all.
 ALWAYS = ("serial_round_trips", "round_trips", "connection_count", "sessions", *SECONDS)
 MOST_WAITS = 5
+LEAST_WATCHED_SECONDS = 0.1
 # Of startups that are folded up, so many connections are drawn.
 MOST_FOLDED_CONNECTIONS = 4
 
@@ -184,17 +185,27 @@ def _plots(seen: ProbeSeen, phases: Sequence[str], limits: Sequence[float]) -> I
 def _told(one: Seen) -> str:
     """What is to be seen of a startup in its plot, and said instead of it."""
     wire = one.wire
+    watched = _watched(one)
     found = []
     if not one.startup.ready:
-        found.append(f"At its end: {one_visible_line(wire.standing.text, LONGEST_TEXT)}.")
+        when = f"{watched} after it was ready" if watched else "At its end"
+        found.append(f"{when}: {one_visible_line(wire.standing.text, LONGEST_TEXT)}.")
     serial = f", {wire.serial_text} of them one after the other"
     made = f"{trips(wire.round_trips)}{serial if wire.round_trips > 1 else ''}"
     found.append(f"{how_many(wire.connection_count, 'connection')}, {made}.")
     waited, own = seconds_text(wire.waited_seconds), seconds_text(wire.own_seconds)
-    found.append(f"Waited {waited}, own time {own}.")
+    until = "Until then it waited" if watched else "Waited"
+    found.append(f"{until} {waited}, own time {own}.")
     if one.faults:
         found.append(f"In place: {', '.join(_placed(fault, one) for fault in one.faults)}.")
     return " ".join(found)
+
+
+def _watched(one: Seen) -> str:
+    """For how long one that was ready without its database was watched; empty: it was not."""
+    seconds = one.wire.seconds - one.startup.seconds
+    is_watched = one.startup.status == DEGRADED and seconds >= LEAST_WATCHED_SECONDS
+    return seconds_text(seconds) if is_watched else ""
 
 
 def _placed(fault: FaultOver, one: Seen) -> str:

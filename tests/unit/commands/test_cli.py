@@ -31,7 +31,28 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     done = CliRunner().invoke(netra, ["lnt"])
     assert done.exit_code == 2
     assert "No such command 'lnt'. Did you mean 'lint'?" in done.output
+    assert "Did you mean 'try'?" in CliRunner().invoke(netra, ["tri"]).output
     assert "Did you mean" not in CliRunner().invoke(netra, ["zzzz"]).output
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("chaosnetra tr", "plain,try"),
+        ("chaosnetra try --rea", "plain,--ready"),
+        ("chaosnetra stand d", "plain,down"),
+        ("chaosnetra lint exp", "file,exp"),
+        ("chaosnetra try -- ./ru", "file,./ru"),
+    ],
+)
+def test_a_shell_completes_commands_options_and_files(typed: str, offered: str) -> None:
+    variables = {
+        "_CHAOSNETRA_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    done = CliRunner().invoke(netra, prog_name="chaosnetra", env=variables)
+    assert offered in done.output.splitlines()
 
 
 @pytest.mark.parametrize("option", ["-h", "--help", "--version"])

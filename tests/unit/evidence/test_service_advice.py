@@ -147,11 +147,11 @@ def test_encryption_that_is_declined_costs_a_round_trip() -> None:
     assert "sslmode=disable" in one.proposed
     assert "asyncpg under SQLAlchemy: ssl=disable" in one.proposed  # it refuses sslmode
     # Of a pool some may still be set up when the service is ready.
-    seen = wire.ready(0.5005)
-    more = replace(seen.connections[0], number=2, session_seconds=None)
-    found = by_subject(
-        advised(ready(replace(seen, connections=(*seen.connections, more))), wire.latency(0.5))
-    )
+    seen = wire.ready(0.0005)
+    one = next(one for one in seen.connections if one.encryption is Encryption.DECLINED)
+    more = replace(one, number=9, session_seconds=None)
+    before = ready(replace(seen, connections=(*seen.connections, more)))
+    found = by_subject(advised(ready(wire.ready(0.5005)), wire.latency(0.5), before=before))
     assert found["encryption that the server declines"].current.startswith("asked for in 2 conn")
 
 

@@ -386,3 +386,15 @@ def test_a_report_of_the_wire_is_as_long_whatever_the_number_of_startups(tmp_pat
         return len(report.text([]))
 
     assert size(300) < size(30) * 1.1
+
+
+def test_one_that_is_ready_without_its_database_is_told_until_when_it_was_watched(
+    tmp_path: Path,
+) -> None:
+    seen = startup(1, 0.5, refused(2.5), status="degraded")
+    late = startup(2, 9.0, timed_out(9.0), status="failed")
+    _, text, _ = reported(tmp_path, journal(after=state(launched(seen)), deviated=True))
+    assert "2 s after it was ready: its 14th connection was refused" in text
+    assert "Until then it waited 0.14 s, own time 2.36 s." in text
+    _, text, _ = reported(tmp_path, journal(after=state(launched(late)), deviated=True))
+    assert "Until then" not in text

@@ -87,7 +87,7 @@ def test_each_stage_has_its_line_and_why_it_was_not_ready(tmp_path: Path) -> Non
     assert rows["clean again"] == ["yes", "1.00", "40"]
     text = " ".join(" ".join(lines).split())
     assert "not ready in time: waiting 10.2 s for the answer to the 29th round trip" in text
-    assert "1. give its connections a time limit" in text
+    assert "1. give each connection a time limit of its own" in text
     assert "its readiness" not in text
 
 
@@ -105,7 +105,7 @@ def test_a_time_limit_that_leaves_no_time_to_try_again_could_be_shorter(tmp_path
     late = startup(1, 35.0, timed_out(35.0), status="timed_out")
     text = " ".join(" ".join(shown(tried(tmp_path, late, late, gives_up=30.0))).split())
     assert (
-        "1. give its connections a shorter time limit (connect_timeout, or that of its pool); it "
+        "1. give each connection a shorter time limit (connect_timeout or the like); it "
         "waited 30.0 s for a silent database before it gave up, of the 35 s that a start may take: "
         "that leaves no time to try again"
     ) in text
@@ -137,7 +137,7 @@ def test_a_limit_is_advised_to_a_service_that_goes_on_while_a_connection_waits(
     without = startup(1, opened + 30.03, waiting, status="degraded")
     text = " ".join(" ".join(shown(tried(tmp_path, refusing_at_once(), without))).split())
     assert "it went on without the database 30.0 s after it began its first connection" in text
-    assert "give its connections a time limit (connect_timeout); one still waited for a" in text
+    assert "time limit of its own (connect_timeout or the like); one still waited for a" in text
     at_once = startup(1, opened + 0.05, waiting, status="degraded")
     assert "it went on without" not in " ".join(shown(tried(tmp_path, at_once, at_once)))
 

@@ -2,18 +2,15 @@
 
 import os
 import sys
-from typing import Any
 
 
 def leave_out_colours() -> None:
     """Have `chaos` write a plain log into pipes and files, and where NO_COLOR is set.
 
     The core writes colours wherever its log goes. Called while it loads its plug-ins, which is
-    before it sets its log up; any other process has no such log.
+    before it sets its log up.
     """
-    log: Any = sys.modules.get("chaoslib.log")
-    if log is None:
-        return
+    from chaoslib import log
 
     class Formatter(log.LogFormatter):  # type: ignore[misc]  # chaoslib ships no types
         def __init__(self, fmt: str, datefmt: str, colors: dict[int, str]) -> None:
