@@ -60,6 +60,11 @@ def markdown(text: str) -> str:
 PRINTED_NOTHING = "printed nothing"
 
 
+def tenths_text(seconds: float) -> str:
+    """Seconds with one decimal; what that would tell as none is less than a tenth."""
+    return f"{seconds:.1f} s" if seconds >= 0.05 else "less than 0.1 s"
+
+
 def how_many(count: int, what: str, plural: str | None = None) -> str:
     """A number and what it counts: 1 startup, 1,200 startups.
 

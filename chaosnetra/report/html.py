@@ -224,7 +224,9 @@ def _shown(group: Group, level: int) -> Markup:
     return section(group.heading, *group.content, *parts, level=level, id_=group.id_)
 
 
-def _contents(found: Sequence[Group]) -> Markup:
+def _contents(found: Sequence[Group]) -> Markup | None:
+    if not found:
+        return None
     return contents((group.id_, group.heading, list(_inside(group))) for group in found)
 
 

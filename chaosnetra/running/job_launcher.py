@@ -108,7 +108,7 @@ class JobLauncher:
         asked_seconds = containers_seconds + (path.all_measure_seconds if path else 0.0)
         used = session.exposure.begun([session.database]) if path else None
         tables_before = session.state.tables()
-        asked_at = time.time()
+        asked_at, elapsed_seconds = time.time(), session.run.events.elapsed_seconds()
         order = self._order(schema, asked_at, asked_seconds, path)
         seconds = min(
             asked_seconds + order.longest_seconds + LATE_SECONDS,
@@ -164,6 +164,7 @@ class JobLauncher:
         warn_of_silent_patterns(session, outcomes)
         target = session.settings.target.shown
         circumstances = circumstances_of(session, self.limits, target, "job", tables)
+        circumstances["launched_seconds"] = round(elapsed_seconds + asked_seconds, 6)
         return Launched(outcomes, {**circumstances, "launch": launch}, uncounted)
 
     def _seen(self, counted: Counted, path: PathOrder, used: LaunchBegun) -> list[StartupOutcome]:

@@ -134,8 +134,8 @@ class Observed:
             if failed and self.ready_at is not None
             else None,
             boot_seconds=None
-            if phases.first_at is None
-            else round(self._after(phases.first_at), 4),
+            if phases.began_at is None
+            else max(0.0, round(self._after(phases.began_at), 4)),
             phase=lost.get(status) or phases.phase,
             phases_after_failure=phases.after_failure,
             phase_seconds=phases.seconds,

@@ -1,5 +1,6 @@
 """The phases of one startup, as its lines tell of them, with the moments when they came."""
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
@@ -41,7 +42,7 @@ class PhaseLog:
     Attributes:
         events: of the service's own lines as they are (see `chaosnetra.orchestrator.phases`), and
             by patterns.
-        first_at: when the first of them came.
+        first_at: when the line of the first of them was read.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -144,6 +145,28 @@ class PhaseLog:
         return tuple(began)
 
     @property
+    def began_at(self) -> float | None:
+        """When the first phase began, at the latest; None before any."""
+        return None if self.first_at is None else min(self.first_at, *self._latest()[:1])
+
+    def _latest(self) -> list[float]:
+        """When each event was, at the latest.
+
+        On a busy machine lines are read late, several at once. An event was no later than those
+        after it, and the beginning of a phase was before its end by the seconds that it took; what
+        a pattern finds may be other seconds, such as a limit.
+        """
+        found, began, latest = [], dict[str, float](), math.inf
+        for event, read_at in zip(reversed(self.events), reversed(self._moments), strict=True):
+            latest = min(latest, read_at)
+            if event["status"] == "started":
+                latest = min(latest, began.pop(event["phase"], latest))
+            elif not isinstance(event, PatternEvent) and _has_ended(event):
+                began[event["phase"]] = latest - (_told_seconds(event) or 0.0)
+            found.append(latest)
+        return found[::-1]
+
+    @property
     def seconds(self) -> dict[str, float]:
         """How long each phase took that ended: as its line says, else by when its lines came."""
         found: dict[str, float] = {}
@@ -163,22 +186,21 @@ class PhaseLog:
     def spans(self, started_at: float) -> dict[str, tuple[float, float | None]]:
         """When each phase began and ended; None where it did not end.
 
-        One that was tried more than once lasted from its first beginning to its last end. Where no
-        line told its beginning, it is what its end says of its seconds, else the end of the phase
-        before.
+        See `_latest`. One that was tried more than once lasted from its first beginning to its last
+        end. Where no line told its beginning, it is what its end says of its seconds, else the end
+        of the phase before.
 
         Args:
             started_at: when the process was started, which the seconds count from.
         """
         found: dict[str, tuple[float, float | None]] = {}
         last_end = 0.0
-        for event, moment in zip(self.events, self._moments, strict=True):
+        for event, moment in zip(self.events, self._latest(), strict=True):
             phase, at = event["phase"], max(0.0, round(moment - started_at, 4))
             if event["status"] == "started":
                 found[phase] = (found[phase][0] if phase in found else at, None)
             elif _has_ended(event):
-                seconds = finite_or_none(event.get("seconds"))
-                seconds = None if seconds is not None and seconds < 0 else seconds
+                seconds = _told_seconds(event)
                 told = last_end if seconds is None else max(0.0, round(at - seconds, 4))
                 found[phase] = (found[phase][0] if phase in found else told, at)
                 last_end = at
@@ -249,6 +271,12 @@ class PhaseLog:
             elapsed_seconds=round(elapsed, 4),
             is_possible=seconds is None or seconds <= elapsed + slack,
         )
+
+
+def _told_seconds(event: Mapping[str, Any]) -> float | None:
+    """What the line of a phase's end says that it took."""
+    seconds = finite_or_none(event.get("seconds"))
+    return None if seconds is None or seconds < 0 else seconds
 
 
 def _has_ended(event: Mapping[str, Any]) -> bool:

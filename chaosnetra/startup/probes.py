@@ -49,7 +49,8 @@ def startups_succeed(
         `startup_method` and `import_seconds` (fork, and what the imports took, once for all
         startups and before them; or spawn and None: each startup's seconds hold its own; or job
         and None, and then `launch`: the execution, and how simultaneous its startups were),
-        `launched_seconds` (when they were launched, since the run began; None in staging),
+        `launched_seconds` (when they were launched, since the run began; in staging that is the
+        barrier, where the tasks of a job wait for each other),
         `machine_share` (what the machine's cores, too few for all at once, took of their time: see
         `chaosnetra.evidence.statistics.machine_share.MachineShare`; None: not known),
         `startup_timeout_seconds` (scaled), `dwell_seconds` (real), `added_round_trip_ms` (by the

@@ -174,15 +174,22 @@ def test_a_slicer_halves_what_it_cuts(
         upstream = f"127.0.0.1:{listening.getsockname()[1]}"
         served.client.create_proxy(NAME, "127.0.0.1:0", upstream)
         served.client.add_toxic(NAME, Toxic("t", "slicer", "downstream", 1, attributes))
-        with dial(served) as client, listening.accept()[0] as server:
-            client.settimeout(LONG_SECONDS)
-            server.sendall(b"x" * size)
-            received: list[int] = []
-            while sum(received) < size:
-                received.append(len(client.recv(size)))
-    # A reader that is late sees two pieces as one.
-    low, high = pieces
-    assert 0.9 * low <= len(received) <= high
+
+        def piece_count() -> int:
+            with dial(served) as client, listening.accept()[0] as server:
+                client.settimeout(LONG_SECONDS)
+                server.sendall(b"x" * size)
+                received: list[int] = []
+                while sum(received) < size:
+                    received.append(len(client.recv(size)))
+            return len(received)
+
+        # A reader that is late sees two pieces as one; on a busy machine it is not late each time.
+        low, high = pieces
+        counts = [piece_count()]
+        while counts[-1] < 0.9 * low and len(counts) < 5:
+            counts.append(piece_count())
+    assert 0.9 * low <= max(counts) <= high
 
 
 def test_slices_that_vary_by_more_than_their_size(own_server: Served) -> None:

@@ -57,7 +57,13 @@ def test_journals_of_both_environments_are_comparable(tmp_path: Path) -> None:
     assert planned["tasks"] == 2
     assert planned["path"]["variables"] == {"DATABASE_URL": "{url}"}
     assert planned["target"]["job"]["etag"]
-    launch = staging["steady_states"]["after"]["probes"][0]["output"]["launch"]
+    check = staging["steady_states"]["after"]["probes"][0]
+    # Its startups began at the barrier, and not when they were asked for.
+    asked, ended = check["started_seconds"], check["ended_seconds"]
+    longest = max(one["seconds"] for one in check["output"]["startups"])
+    assert asked < check["output"]["launched_seconds"] < ended - longest
+    launch = check["output"]["launch"]
+    assert check["output"]["launched_seconds"] - asked >= launch["barrier"]["asked_seconds"]
     assert f"Output of the tasks: {launch['logs']}\n" in there.said
     assert launch["logs"].endswith(f"/rehearsal-logs/{launch['execution'].rpartition('/')[2]}")
     assert not Path(launch["logs"]).exists(), "it goes with the stand"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosnetra.text import how_many, markdown, none_of, one_line, plain_names
+from chaosnetra.text import how_many, markdown, none_of, one_line, plain_names, tenths_text
 
 
 @given(text=st.text())
@@ -71,3 +71,8 @@ RUN = "chaosnetra_20261130t154757_0a1b2c"
 )
 def test_an_experiments_own_words_have_no_name_of_the_run(text: str, plain: str) -> None:
     assert plain_names(text) == plain
+
+
+def test_a_time_that_tenths_tell_as_none_is_less_than_one() -> None:
+    told = [tenths_text(seconds) for seconds in (0.0, 0.049, 0.05, 1.04)]
+    assert told == ["less than 0.1 s", "less than 0.1 s", "0.1 s", "1.0 s"]

@@ -18,7 +18,7 @@ from chaosnetra.evidence.wire.giving_up import (
 )
 from chaosnetra.evidence.wire.limits import Failed, OwnLimit, own_limits
 from chaosnetra.evidence.wire.named_limits import Lasted, named_seconds, refutation
-from chaosnetra.text import cut, how_many
+from chaosnetra.text import cut, how_many, tenths_text
 from chaosnetra.wire.observation import (
     MOST_WAITS,
     SAME_MOMENT_SECONDS,
@@ -173,7 +173,7 @@ def _stood(first: Failed) -> str:
 def _gave_up(seen: Observation, given_up: GivenUp) -> str:
     """That it gave up on an answer, where that is not how it stood at its end."""
     statement = cut(given_up.statement, LONGEST_STATEMENT) if given_up.statement else None
-    waited = f"{given_up.seconds:.1f} s" if given_up.seconds >= 0.05 else "less than 0.1 s"
+    waited = tenths_text(given_up.seconds)
     if given_up.canceled:
         what = statement or "a statement"
         return f"it asked the server to cancel {what}, after waiting {waited} for the answer"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chaosnetra.evidence.wire.limits import Failed, LimitKind, OwnLimit, is_same
+from chaosnetra.text import tenths_text
 from chaosnetra.wire.observation import Observation
 
 LONGEST_LOOKED_AT = 2000
@@ -68,7 +69,7 @@ class Lasted:
         """All of it as a clause."""
         what = f"phase {self.phase}" if self.phase else "the startup"
         made = f"with {self._trips}" if self.round_trips else "without an answer"
-        return f"{what} had lasted {self.seconds:.1f} s, {made}"
+        return f"{what} had lasted {tenths_text(self.seconds)}, {made}"
 
     @property
     def in_phase(self) -> str | None:
@@ -76,7 +77,7 @@ class Lasted:
         if not self.is_counted:
             return None
         made = f"made {self._trips}" if self.round_trips else "got no answer from the database"
-        return f"in phase {self.phase} it {made}, in {self.seconds:.1f} s"
+        return f"in phase {self.phase} it {made}, in {tenths_text(self.seconds)}"
 
     @property
     def _trips(self) -> str:

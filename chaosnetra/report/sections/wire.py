@@ -228,7 +228,7 @@ def _numbers_of(found: Sequence[Seen]) -> Iterator[Content]:
                 one.wire.serial_text,
                 seconds_text(one.wire.waited_seconds),
                 seconds_text(one.wire.own_seconds),
-                Long(_longest_waits(one)),
+                Long(longest) if (longest := _longest_waits(one)) else None,
                 Long(segments_text(one.startup)) if one.startup.phase_seconds else None,
             )
             for one in found

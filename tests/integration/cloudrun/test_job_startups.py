@@ -142,6 +142,7 @@ def test_each_task_is_a_startup_and_how_it_ended_is_told(
     assert (result["startup_method"], result["import_seconds"]) == ("job", None)
     barrier = result["launch"]["barrier"]
     assert barrier["reports"] == 6
+    assert result["launched_seconds"] >= barrier["asked_seconds"]
     assert barrier["skew_seconds"] >= 0
     tasks = list(job.jobs.tasks(result["launch"]["execution"]))
     assert [task.exit_code for task in tasks] == [0, 3, 137, 3, 124, 7]
