@@ -16,10 +16,8 @@ from chaosnetra.quantities import choice
 from chaosnetra.templates import CONFIG_FILE, SERVICE_PORT, STATE_FOLDER, fill_template
 
 # Of a target's environment.
-PLACEHOLDERS = (
-    *DatabaseAddress("h", 1, "u", "p", "d").placeholders,
-    *(SERVICE_PORT, STATE_FOLDER, CONFIG_FILE),
-)
+DATABASE_PLACEHOLDERS = tuple(DatabaseAddress("h", 1, "u", "p", "d").placeholders)
+PLACEHOLDERS = (*DATABASE_PLACEHOLDERS, SERVICE_PORT, STATE_FOLDER, CONFIG_FILE)
 _INSTANCE = re.compile(r"[^:\s]+(?::[^:\s]+)?:[^:\s]+:[^:\s]+")
 
 

@@ -62,12 +62,13 @@ def find_programs(wanted: str, *, as_another: bool) -> Path:
     return found
 
 
-def extension_hint(lines: Iterable[str], programs: str) -> str | None:
+def extension_hint(lines: Iterable[str], programs: str, *, by_options: bool = False) -> str | None:
     """What to change where lines say that the stand's PostgreSQL lacks an extension.
 
     Args:
         lines: what a client printed.
         programs: the setting `postgres_programs`.
+        by_options: whether it is told by the options of `chaosnetra try`, not by settings.
 
     Returns:
         None where none of them says so.
@@ -76,15 +77,19 @@ def extension_hint(lines: Iterable[str], programs: str) -> str | None:
     extension = next(found, None)
     if extension is None:
         return None
+    taken = "set CHAOSNETRA_POSTGRES_PROGRAMS to installed"
+    own_database = "CHAOSNETRA_DATABASE_URL"
+    if by_options:
+        taken, own_database = "give --postgres installed", "--database-url"
     if programs in (AUTO, FROM_WHEEL):
         return (
             f"the stand's PostgreSQL comes from a wheel without the extension {extension}: install "
-            "your system's (Debian: postgresql) and set CHAOSNETRA_POSTGRES_PROGRAMS to installed, "
-            "or name a database that has it by CHAOSNETRA_DATABASE_URL"
+            f"your system's (Debian: postgresql) and {taken}, or name a database that has it by "
+            f"{own_database}"
         )
     return (
         f"the PostgreSQL that the stand starts has no extension {extension}: install the package "
-        "of it, or name a database that has it by CHAOSNETRA_DATABASE_URL"
+        f"of it, or name a database that has it by {own_database}"
     )
 
 

@@ -31,6 +31,7 @@ from chaosnetra.trying.experiment import (
     experiment_of,
     latency_experiment_of,
 )
+from chaosnetra.trying.given import BY_OPTION, places_of_address
 from chaosnetra.trying.guessing import (
     Guess,
     guess_environment,
@@ -52,7 +53,6 @@ MOST_STARTS = 4
 # tables: without that it makes other round trips.
 QUICK_SECONDS = 6.0
 MANY_ROUND_TRIPS = 100
-MOST_NAMED = 4
 # Of one start: above the common limit of 30 s, and some times what a clean one takes.
 LIMIT_SECONDS = 35.0
 TIMES_A_CLEAN_START = 3.0
@@ -221,10 +221,11 @@ def _guess(wanted: Wanted) -> Guess:
     prepared = wanted.prepare_command, ""
     if wanted.prepare_command is None:
         prepared = guess_preparation(folder, command, python, path)
-    templates = {**environment, **wanted.environment, **wanted.variables}
+    named = {**wanted.variables, **wanted.environment}
+    templates = {**named, **environment, **wanted.environment, **wanted.variables}
     return Guess(
         {name: text for name, text in templates.items() if name not in wanted.exported},
-        named_in,
+        {**named_in, **dict.fromkeys(named, BY_OPTION)},
         prepared[0] or "",
         prepared[1],
         python,
@@ -359,12 +360,16 @@ class _Finding:
 
     def _why_not(self, guess: Guess, sight: Sight, lines: Sequence[str]) -> str:
         """What is wrong, and the option that says it better."""
-        given = _named(guess.environment)
+        wanted = self._wanted
+        given = places_of_address(
+            wanted.words, wanted.config_template, guess.environment, guess.named_in
+        )
         if sight.readiness is None:
             said = f"it was not ready: {sight.why_not}"
             if self._wanted.database_url is None:
                 programs = self._settings(guess).postgres_programs
-                if hint := extension_hint([*lines, sight.why_not], programs):
+                hint = extension_hint([*lines, sight.why_not], programs, by_options=True)
+                if hint is not None:
                     return f"{said}: {hint}"
             if sight.is_port_taken:
                 return f"{said}: its port is taken; end what uses it, or let it take {{port}}"
@@ -404,13 +409,6 @@ def may_differ_next_time(sight: Sight) -> bool:
 def limit_for(clean_seconds: float) -> float:
     """How long a start may take, by what a clean one took."""
     return max(LIMIT_SECONDS, 5.0 * math.ceil(TIMES_A_CLEAN_START * clean_seconds / 5.0))
-
-
-def _named(environment: Mapping[str, str]) -> str:
-    """The variables that carry an address, some of them by name."""
-    names = [name for name, template in environment.items() if "{" in template]
-    shown = ", ".join(names[:MOST_NAMED])
-    return f"{shown} and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else shown
 
 
 def shown_command(words: Sequence[str]) -> str:

@@ -52,21 +52,29 @@ def correction(
     kept = set(own)
     for line in lines:
         for pattern, change, changed in _SIGNS:
-            if pattern.search(line):
+            if match := pattern.search(line):
                 found = {
                     name: environment.get(name, text) if name in kept else text
                     for name, text in changed(environment).items()
                     if name not in kept or name in environment
                 }
                 if found not in (dict(environment), *map(dict, tried)):
-                    return Correction(cut(one_line(line.strip()), LONGEST_SAID), change, found)
+                    return Correction(_quoted(line, match), change, found)
     return None
 
 
 def asks_for_migrations(lines: Iterable[str]) -> str | None:
     """The line that says that tables are missing; None: there is none."""
-    found = (line for line in lines if MIGRATIONS.search(line))
-    return next((cut(one_line(line.strip()), LONGEST_SAID) for line in found), None)
+    found = ((line, MIGRATIONS.search(line)) for line in lines)
+    return next((_quoted(line, match) for line, match in found if match), None)
+
+
+def _quoted(line: str, match: re.Match[str]) -> str:
+    """A line, cut to what matched and what follows where it is long."""
+    end = len(line.rstrip())
+    start = 0 if end <= LONGEST_SAID else max(0, min(match.start(), end - LONGEST_SAID))
+    before = "…" if start else ""
+    return cut(one_line(f"{before}{line[start:].strip()}"), LONGEST_SAID)
 
 
 def _all_as(template: str) -> _Changed:
@@ -113,6 +121,11 @@ _SIGNS: tuple[tuple[re.Pattern[str], str, _Changed], ...] = tuple(
             r"No module named '?psycopg\b",
             "postgresql+psycopg2://",
             _all_as(template_of_scheme("postgresql+psycopg2")),
+        ),
+        (  # neither of them
+            r"No module named '?psycopg",
+            "postgresql+asyncpg://",
+            _all_as(template_of_scheme("postgresql+asyncpg")),
         ),
         (
             (

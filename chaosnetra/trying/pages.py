@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 # What no service has: a page that is answered as this one is proves nothing.
 NO_PAGE = "/chaosnetra-asks-for-a-page-that-is-not-there"
 MOST_REDIRECTIONS = 3
+MOST_HEADERS = 100
 _IN_A_REQUEST = re.compile(r"/[!-~]*")
 
 
@@ -20,11 +21,17 @@ class Answer:
         status: of HTTP.
         path: of the page that answered.
         location: where it sends who asks for it; empty: nowhere.
+        media_type: of what it answers, such as `text/html`; empty: it does not say.
     """
 
     status: int
     path: str
     location: str = ""
+    media_type: str = ""
+
+    def is_like(self, other: "Answer") -> bool:
+        """Whether another page answers the same, as the start page of a site may for every path."""
+        return (self.status, self.media_type) == (other.status, other.media_type)
 
 
 async def answer_of(host: str, port: int, path: str, timeout_seconds: float) -> Answer | None:
@@ -37,7 +44,7 @@ async def answer_of(host: str, port: int, path: str, timeout_seconds: float) -> 
         timeout_seconds: for all of it.
     """
     writer: asyncio.StreamWriter | None = None
-    location = ""
+    headers: dict[bytes, str] = {}
     try:
         async with asyncio.timeout(timeout_seconds):
             reader, writer = await asyncio.open_connection(host, port)
@@ -49,18 +56,20 @@ async def answer_of(host: str, port: int, path: str, timeout_seconds: float) -> 
             if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
                 return None
             status = int(words[1])
-            while _is_redirection(status) and (line := (await reader.readline()).strip()):
-                name, _, value = line.partition(b":")
-                if name.lower() == b"location":
-                    location = value.strip().decode(errors="replace")
+            for _ in range(MOST_HEADERS):
+                if not (line := (await reader.readline()).strip()):
                     break
+                name, _, value = line.partition(b":")
+                headers[name.lower()] = value.strip().decode(errors="replace")
     except (OSError, ValueError):
         return None
     finally:
         if writer is not None:
             with suppress(OSError):
                 writer.transport.abort()
-    return Answer(status, path, location)
+    location = headers.get(b"location", "") if 300 <= status < 400 else ""
+    media_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
+    return Answer(status, path, location, media_type)
 
 
 async def followed(host: str, port: int, answer: Answer, timeout_seconds: float) -> Answer | None:
@@ -85,10 +94,6 @@ async def followed(host: str, port: int, answer: Answer, timeout_seconds: float)
             return None
         answer = next_answer
     return answer
-
-
-def _is_redirection(status: int) -> bool:
-    return 300 <= status < 400
 
 
 def is_good(answer: Answer | None) -> bool:

@@ -5,7 +5,6 @@ The start is observed on the wire, as those of an experiment are, and no fault i
 
 import asyncio
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from dataclasses import dataclass, replace
 from chaosnetra.durations import Deadline
 from chaosnetra.errors import Interrupted
 from chaosnetra.ports import LOOPBACK, free_port
-from chaosnetra.processes.cpu_meter import CpuMeter
 from chaosnetra.processes.listening import ports_of
 from chaosnetra.running.observing import ObservedStartups
 from chaosnetra.running.process_launcher import ProcessLauncher
@@ -38,6 +36,7 @@ from chaosnetra.trying.pages import (
     is_good,
     may_become_good,
 )
+from chaosnetra.trying.quiet import Quiet, sign_in
 from chaosnetra.wire.observation import Observation
 
 POLL_SECONDS = 0.1
@@ -47,12 +46,7 @@ PAGE_SECONDS = 5.0
 PAGES_SECONDS = 10.0
 # A service may connect beside its readiness.
 LATE_SECONDS = 2.0
-# One without a port that printed nothing new for so long, and did nothing, waits for its work.
-QUIET_SECONDS = 3.0
-BUSY_SECONDS = 0.5
 MOST_PORTS = 4
-_WORDS = re.compile(r"[A-Za-z][A-Za-z ,'_-]{6,}[A-Za-z]")
-_SIGN = re.compile(r"ready|start|listen|wait|running|consum|connect|up\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,7 @@ class Sight:
         seconds: until it was ready, ended, or was given up.
         seen: of it on the wire, until then.
         page_round_trips: that its page made, where that is how it shows that it is ready.
+        is_used_late: whether what was seen of the database came only after it was ready.
         own_port: that it opened, where that is not the one it was given.
         lines: that it printed.
         why_not: why it was not ready, one line; empty: it was.
@@ -75,6 +70,7 @@ class Sight:
     seconds: float
     seen: Observation
     page_round_trips: int = 0
+    is_used_late: bool = False
     own_port: int | None = None
     lines: tuple[str, ...] = ()
     why_not: str = ""
@@ -148,7 +144,8 @@ def prepare(session: Session, settings: Settings) -> str:
     told = outcome.error.told if outcome.error else "it says nothing"
     hint = None
     if settings.database is None:
-        hint = extension_hint([told, *outcome.output], settings.postgres_programs)
+        lines = [told, *outcome.output]
+        hint = extension_hint(lines, settings.postgres_programs, by_options=True)
     return f"{told}; {hint}" if hint else told
 
 
@@ -188,10 +185,10 @@ class _Look:
         self._is_known = is_known
         self._port = port
         self._wants_port = _wants_port(attempt.plan)
-        self._meter: CpuMeter | None = None
-        self._changed_at = 0.0
-        self._printed = 0
-        self._busy_seconds = 0.0
+        self._quiet = Quiet(attempt)
+        self._opened: list[int] = []
+        self._opened_at = 0.0
+        self._mute: set[int] = set()
 
     async def sight(self) -> Sight:
         """See `look`."""
@@ -199,7 +196,7 @@ class _Look:
             found = await self._found()
             if found.readiness is not None and not found.uses_database:
                 await asyncio.sleep(LATE_SECONDS)
-                found = replace(found, seen=self._seen(time.monotonic()))
+                found = replace(found, seen=self._seen(time.monotonic()), is_used_late=True)
             return replace(found, lines=tuple(self._attempt.seen.output.lines))
 
     async def _found(self) -> Sight:
@@ -216,19 +213,29 @@ class _Look:
                 is_port_taken=outcome.exit_reason is ExitReason.PORT_IN_USE,
             )
         deadline = Deadline.after(self._limit_seconds)
-        while not deadline.passed and not self._attempt.interrupted():
+        while not self._attempt.interrupted():
             if self._attempt.has_ended:
                 return self._ended()
-            if ports := self._ports():
-                sight = await self._at(ports, deadline)
-                if sight is not None:
+            is_last, is_quiet = deadline.passed, self._quiet.is_now()
+            ports = self._ports()
+            if ports != self._opened:
+                self._opened, self._opened_at = ports, time.monotonic()
+            # Its own may follow one that it has for itself, such as a cluster's.
+            is_own = self._attempt.port in ports or self._port is not None
+            if ports and (is_own or is_last or is_quiet or not self._wants_port):
+                is_all = is_own or is_last or is_quiet or self._is_long_open
+                if (sight := await self._at(ports, deadline, is_all=is_all)) is not None:
                     return sight
-            elif (
-                not self._wants_port and self._is_quiet() and (sight := self._by_log()) is not None
-            ):
+            elif is_quiet and not self._wants_port and (sight := self._by_log()) is not None:
                 return sight
+            if is_last:
+                break
             await asyncio.sleep(POLL_SECONDS)
         return self._given_up(f"it opened no port and did not end within {self._limit_seconds:g} s")
+
+    @property
+    def _is_long_open(self) -> bool:
+        return time.monotonic() - self._opened_at > PAGES_SECONDS
 
     def _ended(self) -> Sight:
         self._attempt.seen.decided_at = time.monotonic()
@@ -263,18 +270,29 @@ class _Look:
         given = self._attempt.port
         return [given] if given in opened else opened[:MOST_PORTS]
 
-    async def _at(self, ports: list[int], deadline: Deadline) -> Sight | None:
-        """The start, by what its ports answer; None: it ended meanwhile."""
+    async def _at(self, ports: list[int], deadline: Deadline, *, is_all: bool) -> Sight | None:
+        """The start, by what its ports answer; None: it ended meanwhile, or has more to open.
+
+        Args:
+            ports: that are open.
+            deadline: of the start.
+            is_all: whether a port that speaks no HTTP will do, as no other comes.
+        """
         ready_at = time.monotonic()
         seen = self._seen(ready_at)
         until = min(Deadline.after(PAGES_SECONDS), deadline, key=lambda one: one.at)
         while True:
             pages: list[_Page] = []
-            may_come = False
+            may_come = speaks_http = False
             for port in ports:
-                good, waits = await self._pages(port)
-                pages += good
-                may_come = may_come or waits
+                if port in self._mute and not is_all:
+                    continue
+                if (answers := await self._pages(port)) is None:
+                    self._mute.add(port)
+                    continue
+                speaks_http = True
+                pages += answers[0]
+                may_come = may_come or answers[1]
             if self._attempt.has_ended:
                 return None
             if pages or not may_come or until.passed or self._attempt.interrupted():
@@ -282,12 +300,16 @@ class _Look:
             await asyncio.sleep(POLL_SECONDS * 3)
             ready_at = time.monotonic()
         port = ports[0]
+        if not (pages or speaks_http or is_all):
+            return None
         if not pages:
+            is_given = port == self._attempt.port
+            ready_at = ready_at if is_given else self._opened_at
             return Sight(
                 f"tcp://{LOOPBACK}:{self._shown(port)}",
                 self._after(ready_at),
-                seen,
-                own_port=None if port == self._attempt.port else port,
+                seen if is_given else self._seen(ready_at),
+                own_port=None if is_given else port,
             )
         # What asks the database proves more; a service that has asked already need not.
         uses = [page for page in pages if page.round_trips]
@@ -297,29 +319,32 @@ class _Look:
             page.url.replace(f":{own}/", f":{self._shown(own)}/", 1),
             self._after(ready_at),
             seen,
-            page.round_trips,
-            None if own == self._attempt.port else own,
+            page_round_trips=page.round_trips,
+            own_port=None if own == self._attempt.port else own,
         )
 
     def _shown(self, port: int) -> str:
         return "{port}" if port == self._attempt.port else str(port)
 
-    async def _pages(self, port: int) -> tuple[list[_Page], bool]:
-        """The pages of a port that are ready, and whether another may become so."""
+    async def _pages(self, port: int) -> tuple[list[_Page], bool] | None:
+        """The pages of a port that are ready, and whether another may become so.
+
+        None: it speaks no HTTP.
+        """
         host = LOOPBACK
         nothing = await answer_of(host, port, NO_PAGE, PAGE_SECONDS)
         if nothing is None:
             host = "localhost"  # where it listens by IPv6 alone
             nothing = await answer_of(host, port, NO_PAGE, PAGE_SECONDS)
             if nothing is None:
-                return [], False
+                return None
         found: dict[str, _Page] = {}
         waits = False
         for path in self._paths:
             before = self._seen(time.monotonic()).round_trips
             answer = await answer_of(host, port, path, PAGE_SECONDS)
             # A start page counts also where every path is answered as it is.
-            if answer is not None and (answer.status != nothing.status or path == self._paths[-1]):
+            if answer is not None and (path == self._paths[-1] or not answer.is_like(nothing)):
                 answer = await followed(host, port, answer, PAGE_SECONDS)
                 if answer is not None and is_good(answer):
                     made = self._seen(time.monotonic()).round_trips - before
@@ -334,30 +359,17 @@ class _Look:
 
     # Without a port
 
-    def _is_quiet(self) -> bool:
-        """Whether it has used the database, and for some time printed nothing new and did nothing.
-
-        On a busy machine one that waits for a core is at work too.
-        """
-        self._meter = self._meter or CpuMeter(self._attempt.pid)
-        self._meter.read_if_due()
-        use = self._meter.use
-        busy = 0.0 if use is None else use.cpu_seconds + use.delayed_seconds
-        now, printed = time.monotonic(), len(self._attempt.seen.output.lines)
-        is_busy = busy - self._busy_seconds > BUSY_SECONDS
-        if is_busy or printed != self._printed or not self._changed_at:
-            self._printed, self._changed_at, self._busy_seconds = printed, now, busy
-        return now - self._changed_at > QUIET_SECONDS and self._seen(now).sessions > 0
-
     def _by_log(self) -> Sight | None:
-        """The start, by the last of its lines that says so; None: it prints none."""
-        lines = self._attempt.seen.output.lines
-        said = [_longest(line) for line in lines]
-        signs = [words for words in said if words and _SIGN.search(words)]
-        words = (signs or [one for one in said if one] or [""])[-1]
+        """The start, by the last of its lines that says so.
+
+        None: it prints none, or has not used the database.
+        """
+        if not self._seen(time.monotonic()).sessions:
+            return None
+        words = sign_in(self._attempt.seen.output.lines)
         if not words:
             return None
-        at = self._changed_at
+        at = self._quiet.since
         return Sight(f"log:{words}", self._after(at), self._seen(at))
 
     def _seen(self, until_at: float) -> Observation:
@@ -371,8 +383,3 @@ class _Look:
 def _wants_port(plan: LaunchPlan) -> bool:
     """Whether its command says which port it is to open."""
     return any(f"{{{name}}}" in word for word in plan.command for name in ("port", SERVICE_PORT))
-
-
-def _longest(line: str) -> str:
-    """The longest run of words in a line: no times, numbers and names of threads."""
-    return max(_WORDS.findall(line), key=len, default="").strip()

@@ -8,15 +8,17 @@ from textwrap import wrap
 
 from chaosnetra.text import cut, how_many, one_line
 from chaosnetra.trying.conduct import Found, Wanted, shown_command
-from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW
+from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
+from chaosnetra.trying.given import BY_OPTION, places_of_address
 from chaosnetra.trying.results import Advice, StageResult
 
 WIDTH = 80
 INDENT = "    "
 NAME = 18
+# A first start that makes so many times the round trips of a later one is another one.
+TIMES_MORE = 1.5
 MOST_ADVICE = 3
 MOST_LINES_OF_ADVICE = 6
-MOST_NAMED = 3
 
 
 def guesses(wanted: Wanted, found: Found) -> Iterator[str]:
@@ -26,16 +28,22 @@ def guesses(wanted: Wanted, found: Found) -> Iterator[str]:
     yield from _told("ready by", str(sight.readiness), "--ready")
     if sight.own_port is not None:
         yield from _told("its port", f"{sight.own_port}, not the one it was given", "--port")
-    yield from _told("database in", _variables(found), "--database-variable")
+    places = places_of_address(
+        wanted.words, wanted.config_template, guess.environment, guess.named_in
+    )
+    yield from _told("database in", places, "--database-variable")
     trips = sight.seen.serial_round_trips
-    used = f"{how_many(trips, 'round trip')} one after the other until it was ready"
+    used, option = f"{how_many(trips, 'round trip')} one after the other until it was ready", ""
     if not trips:
         used = f"{how_many(sight.page_round_trips, 'round trip')} of that page, none before"
-    yield from _told("it used it", used, "")
+    elif sight.is_used_late:
+        used = f"{how_many(trips, 'round trip')}, none before it was ready: name a later sign"
+        option = "--ready"
+    yield from _told("it used it", used, option)
     for one in found.corrections:
         yield from _told("given", f"{one.change}, as it said {one.said!r}", "")
     for name, text in guess.environment.items():
-        if name in guess.named_in and "{" not in text:
+        if name in guess.named_in and guess.named_in[name] != BY_OPTION and "{" not in text:
             yield from _told("given", f"{name}={text} ({guess.named_in[name]})", "--environment")
     if guess.prepare_command:
         where = f" ({guess.prepare_from})" if guess.prepare_from else ""
@@ -49,6 +57,8 @@ def screen(found: Found, stages: Sequence[StageResult], advice: Iterator[Advice]
     yield f"{'':<{NAME}}{'ready':<12}{'seconds':>9}{'round trips':>14}"
     for stage in stages:
         yield from _stage(stage, found.tried.latency_ms, found.limit_seconds)
+        if not stage.is_again and stage.probe == STEADY and _made_more(stage, stages[-1]):
+            yield f"{INDENT}its first start, which may have made its tables; the next had them"
     chosen = list(islice(advice, MOST_ADVICE))
     if chosen:
         yield ""
@@ -92,6 +102,13 @@ def _stage(stage: StageResult, latency_ms: int, limit_seconds: float) -> Iterato
             yield from _wrapped(f"{INDENT}{one_line(line)}", INDENT)
 
 
+def _made_more(first: StageResult, last: StageResult) -> bool:
+    """Whether the first start made many more round trips than the last, which had no fault too."""
+    made = first.round_trips if first.ready else None
+    needed = last.round_trips if last.ready else None
+    return made is not None and needed is not None and made > TIMES_MORE * needed
+
+
 def _ready(stage: StageResult) -> str:
     count = len(stage.startups)
     if stage.degraded:
@@ -99,19 +116,6 @@ def _ready(stage: StageResult) -> str:
     if stage.ready in (0, count):
         return "yes" if stage.ready else "no"
     return f"{stage.ready} of {count}"
-
-
-def _variables(found: Found) -> str:
-    """The variables that it was given, those that its own files name first."""
-    named_in = found.guess.named_in
-    environment = found.guess.environment
-    carrying = [name for name, template in environment.items() if "{" in template]
-    named = [name for name in carrying if name in named_in]
-    shown = named or carrying
-    files = list(dict.fromkeys(named_in[name] for name in named[:MOST_NAMED]))
-    where = f" ({', '.join(files)})" if files else " (the usual ones)"
-    more = f" and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
-    return f"{', '.join(shown[:MOST_NAMED])}{more}{where}"
 
 
 def _told(name: str, text: str, option: str) -> Iterator[str]:

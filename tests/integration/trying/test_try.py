@@ -16,8 +16,8 @@ from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import wait_until
 from tests.support.programs import captured, chaos_command
 
-# Opens a port of its own, takes a URL of SQLAlchemy's, needs a table, gives up after 3 s, and its
-# first pages know nothing of the database.
+# Opens a port of its own, and before that one that is no page's, takes a URL of SQLAlchemy's, needs
+# a table, gives up after 3 s, and its first pages know nothing of the database.
 SERVICE = """
 import asyncio, json, os, sys
 import asyncpg
@@ -37,6 +37,7 @@ async def main():
         sys.exit("no SHOP_TOKEN")
     if "+asyncpg" not in URL:
         sys.exit("not a URL of mine")
+    await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     url = URL.replace("+asyncpg", "")
     opened = await asyncio.wait_for(asyncpg.connect(url), 3)
     await opened.fetch(f"SELECT id FROM {CONFIG['table']}")
@@ -200,7 +201,7 @@ def test_an_extension_that_the_database_lacks_is_told_with_the_cure(
         assert ran.returncode == 2
         line = error_line(ran)
         assert 'extension "pg_trgm" is not available' in line
-        assert "set CHAOSNETRA_POSTGRES_PROGRAMS to installed" in line
+        assert "give --postgres installed, or name a database that has it by --database-url" in line
 
 
 def test_a_worker_that_says_nothing_is_asked_for_a_line(

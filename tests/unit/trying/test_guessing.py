@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosnetra.settings import Settings
-from chaosnetra.trying.corrections import asks_for_migrations, correction
+from chaosnetra.trying.conduct import MOST_STARTS
+from chaosnetra.trying.corrections import LONGEST_SAID, asks_for_migrations, correction
 from chaosnetra.trying.guessing import guess_environment, guess_preparation, guess_python
 from chaosnetra.trying.reading import Source, own_program, sources_of
 from chaosnetra.trying.variables import TEMPLATES, USUAL, Form
@@ -178,7 +180,6 @@ GIVEN = {"DATABASE_URL": "{url}", "DB_HOST": "{host}"}
     [
         ("java.sql.SQLException: No suitable driver", TEMPLATES[Form.JDBC]),
         ("InvalidRequestError: The asyncio extension requires an async driver to be used", ASYNC),
-        ("ModuleNotFoundError: No module named 'psycopg2'", ASYNC.replace("asyncpg", "psycopg")),
         ("pq: SSL is not enabled on the server", "{url}?sslmode=disable"),
     ],
 )
@@ -192,19 +193,29 @@ def test_what_it_says_points_to_another_form(line: str, expected: str) -> None:
     assert correction([line], better.environment) is None
 
 
-def test_no_driver_is_tried_twice() -> None:
-    first = correction(["No module named 'psycopg'"], GIVEN)
-    assert first is not None
-    assert "+psycopg2:" in first.environment["DATABASE_URL"]
-    lines = ["No module named 'psycopg2'"]
-    second = correction(lines, first.environment, (), [GIVEN])
-    assert second is not None
-    assert (
-        correction(
-            ["No module named 'psycopg'"], second.environment, (), [GIVEN, first.environment]
-        )
-        is None
-    )
+def test_each_driver_is_tried_once() -> None:
+    given: Mapping[str, str] = GIVEN
+    tried: list[Mapping[str, str]] = []
+    for missing, then in (("psycopg", "psycopg2"), ("psycopg2", "psycopg"), ("psycopg", "asyncpg")):
+        better = correction([f"No module named '{missing}'"], given, (), tried)
+        assert better is not None
+        assert f"+{then}:" in better.environment["DATABASE_URL"]
+        tried.append(given)
+        given = better.environment
+    assert len(tried) < MOST_STARTS
+    assert correction(["No module named 'psycopg'"], given, (), tried) is None
+
+
+def test_a_long_line_is_quoted_where_it_says_so() -> None:
+    line = f"{'server-impl.js - it failed, ' * 9}The server does not support SSL connections"
+    better = correction([line], GIVEN)
+    assert better is not None
+    assert better.said.endswith("The server does not support SSL connections")
+    assert len(better.said) <= LONGEST_SAID + 1
+    no_table = 'relation "a" does not exist'
+    missing = asks_for_migrations([f"{'while filling it, ' * 9}{no_table}{'!' * 200}"])
+    assert missing is not None
+    assert missing.startswith(f"…{no_table}!")
 
 
 def test_what_was_given_by_an_option_stays() -> None:

@@ -10,7 +10,9 @@ from chaosnetra.trying.pages import MOST_REDIRECTIONS, Answer, answer_of, follow
 
 PAGES: Mapping[str, bytes] = {
     "/health": b"HTTP/1.1 301 Moved Permanently\r\nServer: x\r\nLocation: /health/\r\n\r\n",
-    "/health/": b"HTTP/1.1 200 OK\r\nLocation: /nowhere\r\n\r\n",
+    "/health/": b"HTTP/1.1 200 OK\r\nLocation: /nowhere\r\nContent-Type: application/json\r\n\r\n",
+    "/app": b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n",
+    "/anything": b"HTTP/1.1 200 OK\r\nX: y\r\ncontent-type: TEXT/HTML\r\n\r\n",
     "/status": b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{here}/state?all\r\n\r\n",
     "/state": b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
     "/": b"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://{here}/\r\n\r\n",
@@ -38,6 +40,15 @@ async def at_last(path: str) -> tuple[Answer | None, list[str]]:
         first = await answer_of(LOOPBACK, port, path, 10)
         found = None if first is None else await followed(LOOPBACK, port, first, 10)
     return found, asked
+
+
+def test_an_answer_is_told_from_the_start_page_that_every_path_has() -> None:
+    start = asyncio.run(at_last("/app"))[0]
+    assert start is not None
+    others = {path: asyncio.run(at_last(path))[0] for path in ("/anything", "/health/", "/state")}
+    like = [path for path, other in others.items() if other is not None and start.is_like(other)]
+    assert like == ["/anything"]
+    assert None not in others.values()
 
 
 @pytest.mark.parametrize(

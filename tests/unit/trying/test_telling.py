@@ -1,6 +1,7 @@
 """The experiment that a try writes, and the screen that it ends with."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from chaosnetra.trying.experiment import (
     experiment_of,
     latency_experiment_of,
 )
+from chaosnetra.trying.given import BY_OPTION
 from chaosnetra.trying.guessing import Guess
 from chaosnetra.trying.results import Advice, advice_of, stages_of
 from chaosnetra.trying.scouting import Sight
@@ -161,6 +163,51 @@ def test_what_was_guessed_names_its_option() -> None:
     assert "40 round trips" in text
     assert "RUN_MIGRATIONS=1 (shop)  [--environment]" in text
     assert "PGHOST" not in text
+
+
+def given_to(words: tuple[str, ...], guess: Guess, template: Path | None = None) -> str:
+    """Where the screen says that the database's address is."""
+    wanted = replace(WANTED, words=words, config_template=template)
+    text = " ".join(" ".join(guesses(wanted, replace(FOUND, guess=guess))).split())
+    return text.partition("database in ")[2].partition(" [")[0]
+
+
+USUAL_ONES = Guess({"PGHOST": "{host}", "LISTEN": ":{service_port}"}, {})
+
+
+def test_the_address_is_where_the_service_was_given_it(tmp_path: Path) -> None:
+    assert given_to(("serve",), USUAL_ONES) == "PGHOST (the usual ones)"
+    # An option is stronger than a file, and what carries another port is none of them.
+    named = {"LISTEN": BY_OPTION, "KC_DB": BY_OPTION, "DB_URL": "app.py"}
+    guess = Guess({"KC_DB": "{url}", "DB_URL": "{url}", **USUAL_ONES.environment}, named)
+    assert given_to(("serve",), guess) == f"KC_DB, DB_URL ({BY_OPTION}, app.py)"
+    words = ("serve", "--port={port}", "--dsn", "{dsn}", "sh -c {user}")
+    assert given_to(words, USUAL_ONES) == "its command ({dsn})"
+    template = tmp_path / "shop.conf.template"
+    template.write_text("listen={service_port}\n")
+    assert given_to(("serve",), USUAL_ONES, template) == "PGHOST (the usual ones)"
+    template.write_text("host={host}\n")
+    assert given_to(("serve",), USUAL_ONES, template) == "shop.conf.template"
+
+
+def test_a_database_that_is_used_only_after_it_was_ready_is_told_so() -> None:
+    sight = replace(SIGHT, is_used_late=True)
+    text = " ".join(" ".join(guesses(WANTED, replace(FOUND, sight=sight))).split())
+    assert "40 round trips, none before it was ready: name a later sign [--ready]" in text
+
+
+@pytest.mark.parametrize(("first", "is_told"), [(300, True), (40, False)])
+def test_a_first_start_that_made_its_tables_is_not_taken_for_the_others(
+    first: int, is_told: bool, tmp_path: Path
+) -> None:
+    path = tried(tmp_path, refusing_at_once(), refusing_at_once())
+    data = json.loads(path.read_text())
+    (check,) = data["steady_states"]["before"]["probes"]
+    (clean,) = check["output"]["startups"]
+    clean["wire"]["serial_round_trips"] = first
+    path.write_text(json.dumps(data))
+    lines = shown(path)
+    assert any("may have made its tables" in line for line in lines) is is_told
 
 
 def test_no_line_is_longer_than_a_screen_is_wide(tmp_path: Path) -> None:
