@@ -27,7 +27,7 @@ TRY_SECONDS = 900
 def shows(recipe: Recipe, folder: Path) -> bool | None:
     """Whether a try shows what the page says; None: a tool is not there."""
     own = Path(sys.executable).parent
-    path = os.pathsep.join((str(folder / ".venv" / "bin"), str(own), os.environ["PATH"]))
+    path = os.pathsep.join((str(own), os.environ["PATH"]))
     environment = {**os.environ, "PATH": path}
     recipe.write(folder)
     for command, seconds in ((recipe.install, INSTALL_SECONDS), (recipe.command, TRY_SECONDS)):

@@ -195,11 +195,14 @@ def test_connections_one_after_the_other_could_be_fewer(
 
 
 def test_a_pool_that_may_be_filled_in_the_background_is_not_advised_on() -> None:
-    """On a busy machine a startup's time does not show whether it waited for its connections."""
     seen = with_connections((0.1, None), (0.3, None), at_once=2)
-    under = replace(seen, seconds=seen.seconds + 9 + 0.2 * seen.serial_round_trips)
-    found = by_subject(advised(ready(under), wire.latency(0.2), before=ready(seen)))
-    assert "connections opened in a startup" not in found
+    # On a busy machine its time does not show whether it waited; and a part of the three round
+    # trips of a set-up that it seems to have waited for is what the measurement is off by.
+    for seconds in (9, -0.48):
+        took = seen.seconds + seconds + 0.2 * seen.serial_round_trips
+        under = replace(seen, seconds=took)
+        found = by_subject(advised(ready(under), wire.latency(0.2), before=ready(seen)))
+        assert "connections opened in a startup" not in found
 
 
 def test_connections_opened_at_the_same_time_are_well() -> None:
