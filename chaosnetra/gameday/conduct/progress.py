@@ -40,9 +40,10 @@ class Progress:
 
 
 def fault_label(name: Any) -> str:
-    """A fault's name for people, without the id of its run."""
+    """A fault's name for people, without the id of its run; a long one is cut in its middle."""
     text = one_line(_RUN_NAME.sub("", str(name))).strip()
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    end = LONGEST_NAME // 2  # which tells long names apart
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - end - 1]}…{text[-end:]}"
 
 
 def is_in_effect(event: Mapping[str, Any]) -> bool:

@@ -12,12 +12,12 @@ from chaosnetra.report.plots.frame import (
     legend,
     line,
     mark,
-    mark_swatch,
     plot,
     text,
     x_axis,
     y_axis,
 )
+from chaosnetra.report.plots.response import trial_signs
 from chaosnetra.report.plots.scales import Scale, number_text
 
 HEIGHT = 260.0
@@ -93,8 +93,7 @@ def frontier_plot(
     entries = [
         (box_swatch("area a"), "holds"),
         (box_swatch("area b"), "is violated"),
-        (mark_swatch("ready"), "trial that held"),
-        (mark_swatch("failed"), "trial that was violated"),
+        *trial_signs(spot.violated for spot in spots),
     ]
     return Markup("").join([legend(entries), drawn])
 

@@ -1,6 +1,6 @@
 """The response curve of a search: how often attempts fail at each value, and what was tried."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -94,11 +94,8 @@ def response_plot(curve: Curve) -> Markup:
         parts += [frame.mark("failed", x, y + BAND / 2 - 3) for x in places]
         parts.append(frame.text("0%", y + 10, band.name, class_="small halo"))
     description = "; ".join(one.told for one in curve.tried[:20]) or "nothing was tried"
-    entries = [
-        (frame.mark_swatch("ready"), "trial that held"),
-        (frame.mark_swatch("failed"), "trial that was violated"),
-        (frame.line_swatch("line a"), "expected share of attempts that fail"),
-    ]
+    entries = trial_signs(one.violated for one in curve.tried)
+    entries.append((frame.line_swatch("line a"), "expected share of attempts that fail"))
     if curve.interval is not None:
         entries.append((frame.box_swatch("area a"), "where it breaks, 95%"))
     if bands:
@@ -111,6 +108,13 @@ def response_plot(curve: Curve) -> Markup:
         *parts,
         signs=entries,
     )
+
+
+def trial_signs(violated: Iterable[bool]) -> list[tuple[Markup, str]]:
+    """What marks of trials mean, of those that occur."""
+    found = set(violated)
+    words = {False: ("ready", "trial that held"), True: ("failed", "trial that was violated")}
+    return [(frame.mark_swatch(kind), word) for one, (kind, word) in words.items() if one in found]
 
 
 def _y(up: Scale, share: float) -> float:

@@ -78,7 +78,9 @@ def test_events_may_hold_anything(events: list[dict[str, Any]]) -> None:
 
 def test_names_of_faults_are_for_people() -> None:
     assert fault_label(TOXIC) == "toxic vpc-latency"
-    assert len(fault_label("x" * 1000)) == 60
+    long = f"scaling of projects/local/{'x' * 100}/services/orchestrator"
+    assert len(fault_label(long)) == 60
+    assert fault_label(long).endswith("/services/orchestrator")
     assert fault_label("a\nb\x1b[2J") == "a b [2J"
 
 

@@ -114,6 +114,8 @@ def test_a_report_holds_what_startups_took_against_the_model() -> None:
 def test_a_report_says_what_broke_only_where_it_was_tried() -> None:
     trials = (trial(20), trial(500, 5, number=2), trial(400, 5, number=3))
     page = html_page([search(*trials)])
+    assert "trial that was violated" in page
+    assert "trial that was violated" not in html_page([search(trial(20))]), "none was"
     assert "budget table_setup, from 400 to 500</text>" in page
     band = page[page.index('class="area b"') - 200 : page.index("budget table_setup, from")]
     left, width = (float(found) for found in re.findall(r'(?:x|width)="([\d.]+)%"', band)[-2:])
