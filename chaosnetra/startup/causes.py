@@ -67,8 +67,12 @@ _NO_CAUSE = {"CancelledError", "ExceptionGroup", "BaseExceptionGroup", "SystemEx
 _ERROR_LINE = re.compile(
     r"\b(?:FATAL|CRITICAL|ERROR|[Ee]rror|[Ff]ailed|[Tt]imed? ?out|panic|Unhandled exception)\b"
 )
-# uvicorn's and gunicorn's words for "your startup failed": true of every failure, cause of none.
-_GIVING_UP = re.compile(r"Application startup failed|Worker failed to boot|^\S*\s*Exiting\b")
+# uvicorn's and gunicorn's words for "your startup failed", and where others send who wants to know
+# more: true of every failure, cause of none.
+_GIVING_UP = re.compile(
+    r"Application startup failed|Worker failed to boot|^\S*\s*Exiting\b"
+    r"|(?:^|[\]):] )(?:For more (?:details|information)\b|(?:Run|Try|Use|See) \S.{0,60}--help\b)"
+)
 _LOG_PREFIX = re.compile(r"^(?:ERROR|CRITICAL|FATAL):\s+")
 _CLASS = re.compile(
     r"(?<![\w.$:])(?:[A-Za-z_$][\w$]{0,80}(?:\.|::)){0,12}"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chaosnetra.text import cut, one_line
 from chaosnetra.trying.variables import TEMPLATES, Form, is_url, template_of_scheme
@@ -25,11 +25,21 @@ class Correction:
         said: the line that points to it.
         change: what is changed, for people.
         environment: templates by variable.
+        given: those before it.
     """
 
     said: str
     change: str
     environment: Mapping[str, str]
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def holds_in(self, environment: Mapping[str, str]) -> bool:
+        """Whether a later environment still has what was changed, perhaps with more behind it."""
+        return any(
+            environment.get(name, "").startswith(text)
+            for name, text in self.environment.items()
+            if self.given.get(name) != text
+        )
 
 
 def correction(
@@ -59,7 +69,7 @@ def correction(
                     if name not in kept or name in environment
                 }
                 if found not in (dict(environment), *map(dict, tried)):
-                    return Correction(_quoted(line, match), change, found)
+                    return Correction(_quoted(line, match), change, found, environment)
     return None
 
 

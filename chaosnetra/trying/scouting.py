@@ -222,8 +222,9 @@ class _Look:
                 self._opened, self._opened_at = ports, time.monotonic()
             # Its own may follow one that it has for itself, such as a cluster's.
             is_own = self._attempt.port in ports or self._port is not None
-            if ports and (is_own or is_last or is_quiet or not self._wants_port):
-                is_all = is_own or is_last or is_quiet or self._is_long_open
+            if ports and (is_own or is_last or not self._wants_port):
+                is_settled = is_last or is_quiet or self._is_long_open
+                is_all = is_own or (is_settled and not self._wants_port)
                 if (sight := await self._at(ports, deadline, is_all=is_all)) is not None:
                     return sight
             elif is_quiet and not self._wants_port and (sight := self._by_log()) is not None:
@@ -231,7 +232,11 @@ class _Look:
             if is_last:
                 break
             await asyncio.sleep(POLL_SECONDS)
-        return self._given_up(f"it opened no port and did not end within {self._limit_seconds:g} s")
+        what = "opened no port"
+        if self._opened and self._port is None:
+            others = ", ".join(map(str, self._opened))
+            what = f"did not open the port that COMMAND gives it, only {others}, which has no page,"
+        return self._given_up(f"it {what} and did not end within {self._limit_seconds:g} s")
 
     @property
     def _is_long_open(self) -> bool:

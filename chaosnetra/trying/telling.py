@@ -8,15 +8,13 @@ from textwrap import wrap
 
 from chaosnetra.text import cut, how_many, one_line
 from chaosnetra.trying.conduct import Found, Wanted, shown_command
-from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW, STEADY
+from chaosnetra.trying.experiment import REFUSED, SILENT, SLOW
 from chaosnetra.trying.given import BY_OPTION, places_of_address
 from chaosnetra.trying.results import Advice, StageResult
 
 WIDTH = 80
 INDENT = "    "
 NAME = 18
-# A first start that makes so many times the round trips of a later one is another one.
-TIMES_MORE = 1.5
 MOST_ADVICE = 3
 MOST_LINES_OF_ADVICE = 6
 
@@ -41,6 +39,8 @@ def guesses(wanted: Wanted, found: Found) -> Iterator[str]:
         option = "--ready"
     yield from _told("it used it", used, option)
     for one in found.corrections:
+        if not one.holds_in(guess.environment):
+            continue
         yield from _told("given", f"{one.change}, as it said {one.said!r}", "")
     for name, text in guess.environment.items():
         if name in guess.named_in and guess.named_in[name] != BY_OPTION and "{" not in text:
@@ -57,8 +57,6 @@ def screen(found: Found, stages: Sequence[StageResult], advice: Iterator[Advice]
     yield f"{'':<{NAME}}{'ready':<12}{'seconds':>9}{'round trips':>14}"
     for stage in stages:
         yield from _stage(stage, found.tried.latency_ms, found.limit_seconds)
-        if not stage.is_again and stage.probe == STEADY and _made_more(stage, stages[-1]):
-            yield f"{INDENT}its first start, which may have made its tables; the next had them"
     chosen = list(islice(advice, MOST_ADVICE))
     if chosen:
         yield ""
@@ -100,13 +98,6 @@ def _stage(stage: StageResult, latency_ms: int, limit_seconds: float) -> Iterato
     for line in dict.fromkeys((stage.why_not, stage.went_on, *stage.own_limits)):
         if line:
             yield from _wrapped(f"{INDENT}{one_line(line)}", INDENT)
-
-
-def _made_more(first: StageResult, last: StageResult) -> bool:
-    """Whether the first start made many more round trips than the last, which had no fault too."""
-    made = first.round_trips if first.ready else None
-    needed = last.round_trips if last.ready else None
-    return made is not None and needed is not None and made > TIMES_MORE * needed
 
 
 def _ready(stage: StageResult) -> str:

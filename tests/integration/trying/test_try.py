@@ -16,8 +16,9 @@ from chaosnetra.toxiproxy.client import ToxiproxyClient
 from tests.support.helpers import wait_until
 from tests.support.programs import captured, chaos_command
 
-# Opens a port of its own, and before that one that is no page's, takes a URL of SQLAlchemy's, needs
-# a table, gives up after 3 s, and its first pages know nothing of the database.
+# Opens the port that it is given, or one of its own, and before that another one, which has pages
+# too where it is given one; takes a URL of SQLAlchemy's, needs a table, gives up after 3 s, and its
+# first pages know nothing of the database.
 SERVICE = """
 import asyncio, json, os, sys
 import asyncpg
@@ -37,11 +38,14 @@ async def main():
         sys.exit("no SHOP_TOKEN")
     if "+asyncpg" not in URL:
         sys.exit("not a URL of mine")
-    await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async def ends(reader, writer):
+        writer.close()
+    port, *_ = [*sys.argv[2:], os.environ.get("SHOP_LISTEN")]
+    await asyncio.start_server(answer if sys.argv[2:] else ends, "127.0.0.1", 0)
     url = URL.replace("+asyncpg", "")
     opened = await asyncio.wait_for(asyncpg.connect(url), 3)
     await opened.fetch(f"SELECT id FROM {CONFIG['table']}")
-    server = await asyncio.start_server(answer, "127.0.0.1", int(os.environ["SHOP_LISTEN"]))
+    server = await asyncio.start_server(answer, "127.0.0.1", int(port))
     await server.serve_forever()
 
 asyncio.run(main())
@@ -101,13 +105,12 @@ def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAOSNETRA_TOXIPROXY_URL", toxiproxy_server.url)
-    monkeypatch.setenv("SHOP_LISTEN", str(free_port()))
     # What the repository's file says of another service does not count for this one.
     (tmp_path / ".git").mkdir()
     (tmp_path / "chaosnetra.toml").write_text('target_directory = "/"\ndwell_seconds = 1\n')
     options = ["--latency-ms", "40", "--limit-seconds", "12", *GIVEN]
     words = [*options, "--first", f"{sys.executable} migrate.py", "--", sys.executable]
-    ran = captured([*command(tmp_path, *words), *SERVED], timeout=240)
+    ran = captured([*command(tmp_path, *words), *SERVED, "{port}"], timeout=240)
     assert ran.returncode == 0, ran.stderr
     rows = {
         line[:18].strip(): line[18:].split()[:1]
@@ -121,7 +124,7 @@ def test_a_service_is_tried_with_one_command_and_its_file_runs_alone(
     }
     assert rows["database refused"] == rows["database silent"] == ["no"]
     assert "it gave up after 3." in ran.stdout
-    assert "/shop/health" in ran.stdout  # as its source names it
+    assert "http://127.0.0.1:{port}/shop/health" in ran.stdout  # as its source names it
     assert "SHOP_DATABASE_URL (migrate.py, service.py)" in " ".join(ran.stdout.split())
     assert max(map(len, ran.stdout.splitlines())) <= 80
     folder = tmp_path / "chaosnetra-try"

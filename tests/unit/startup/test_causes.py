@@ -253,6 +253,21 @@ def test_numbers_and_settings_are_no_cause(line: str) -> None:
         assert told.error.sqlstate is None
 
 
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        "2026-01-02 03:04:05,678 ERROR [x.Handler] (main) For more details use '--verbose'",
+        "ERROR: For more information see the guide",
+        "error: Try 'shop --help' for more",
+    ],
+)
+def test_a_line_that_says_where_to_read_more_is_no_cause(pointer: str) -> None:
+    cause = "2026-01-02 03:04:05,677 ERROR [x.Handler] (main) ERROR: Unable to start the server"
+    assert found(cause, pointer).error.text == cause
+    both = "error: unknown flag --shop: use --help"
+    assert found("error: it failed", both).error.text == both
+
+
 def test_the_last_cause_that_is_named_is_told() -> None:
     told = found(
         "WARN dial tcp: lookup db: no such host",

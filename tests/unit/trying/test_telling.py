@@ -10,6 +10,7 @@ import pytest
 from chaosnetra.evidence.journal.reading import read_journal
 from chaosnetra.lint.check import lint_file
 from chaosnetra.trying.conduct import Found, Wanted, limit_for
+from chaosnetra.trying.corrections import Correction
 from chaosnetra.trying.experiment import (
     REFUSED,
     SILENT,
@@ -196,18 +197,14 @@ def test_a_database_that_is_used_only_after_it_was_ready_is_told_so() -> None:
     assert "40 round trips, none before it was ready: name a later sign [--ready]" in text
 
 
-@pytest.mark.parametrize(("first", "is_told"), [(300, True), (40, False)])
-def test_a_first_start_that_made_its_tables_is_not_taken_for_the_others(
-    first: int, is_told: bool, tmp_path: Path
-) -> None:
-    path = tried(tmp_path, refusing_at_once(), refusing_at_once())
-    data = json.loads(path.read_text())
-    (check,) = data["steady_states"]["before"]["probes"]
-    (clean,) = check["output"]["startups"]
-    clean["wire"]["serial_round_trips"] = first
-    path.write_text(json.dumps(data))
-    lines = shown(path)
-    assert any("may have made its tables" in line for line in lines) is is_told
+def test_a_correction_that_another_one_replaced_is_not_told() -> None:
+    url = "postgresql{}://{{url_without_scheme}}"
+    first = Correction("no psycopg", "to one", {"DB_URL": url.format("+psycopg2")})
+    second = Correction("no psycopg2", "to another", {"DB_URL": url.format("+asyncpg")})
+    third = Correction("no TLS", "sslmode=disable", {"DB_URL": f"{url.format('+asyncpg')}?x"})
+    found = replace(FOUND, corrections=(first, second, third), guess=Guess(third.environment, {}))
+    text = "\n".join(guesses(WANTED, found))
+    assert [one.change in text for one in found.corrections] == [False, True, True]
 
 
 def test_no_line_is_longer_than_a_screen_is_wide(tmp_path: Path) -> None:
