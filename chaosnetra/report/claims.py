@@ -20,6 +20,7 @@ from chaosnetra.evidence.statistics.rates import (
 from chaosnetra.evidence.verdict.bounds import at_least, at_most
 from chaosnetra.evidence.verdict.tolerance import has_tolerance, tolerance_met
 from chaosnetra.evidence.verdict.violations import (
+    FAILED_PROBE,
     failure_text,
     is_outside,
     is_probe,
@@ -196,7 +197,7 @@ def _claim(stage: Stage, run: Mapping[str, Any], held: bool | None) -> Claim:
         stage=stage,
         probe=str(activity.get("name")),
         expected=text_or_none(told.get("expected")) or unsaid,
-        observed="a failed probe" if failed else observed,
+        observed=FAILED_PROBE if failed else observed,
         held=held,
         failed=failed,
         error=text_or_none(told.get("error")),

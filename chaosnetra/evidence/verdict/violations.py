@@ -14,6 +14,8 @@ from chaosnetra.quantities import finite_or_none
 from chaosnetra.text import cut, how_many
 
 LONGEST_OBSERVED = 300
+# What is observed of a probe that gave no answer.
+FAILED_PROBE = "a failed probe"
 # The core writes it in front of what an activity says, twice for an ActivityFailed.
 _ACTIVITY_FAILED = "chaoslib.exceptions.ActivityFailed: "
 # The core records what an activity's error came from, innermost first.
@@ -103,7 +105,12 @@ class Violation(NamedTuple):
 
     @property
     def observation(self) -> str:
-        """When, what was observed, and the phase and the budget: the violation in short."""
+        """When, what was observed, and the phase and the budget: the violation in short.
+
+        Of a probe that gave no answer, why it gave none.
+        """
+        if self.observed == FAILED_PROBE:
+            return f"{self.when}, {self.probe} failed: {self.error}"
         return f"{self.when}, {self.probe}: {self.observed}{self._place}"
 
     @property
@@ -273,7 +280,7 @@ def _violation(stage: Stage, run: Mapping[str, Any]) -> Violation:
         probe=_name(run),
         expected=text_or_none(told.get("expected"))
         or ("an answer" if failure else f"tolerance {_short(tolerance)}"),
-        observed="a failed probe" if failure else observed,
+        observed=FAILED_PROBE if failure else observed,
         budget_seconds=finite_or_none(told.get("budget_seconds")),
         budget_needs_seconds=finite_or_none(told.get("budget_needs_seconds")),
         error=failure or text_or_none(told.get("error")),

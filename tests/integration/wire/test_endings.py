@@ -143,6 +143,7 @@ def test_to_forget_a_startup_drops_what_it_has_open(
     stretch.behind.upstream = (postgres.database.host, postgres.database.port)
     database = stretch.observer.database_for("forgotten", postgres.database)
     with socket.create_connection((database.host, database.port), timeout=20) as client:
+        wait_until(lambda: stretch.behind.recordings, 20, "the connection was passed on")
         stretch.observer.forget(["forgotten", "never known"])
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(1) == b""

@@ -7,7 +7,7 @@ import pytest
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.headline import MOST_WORDS, headline, short_line
 from chaosnetra.evidence.verdict.verdict import judge
-from tests.support.journals import journal, probe, state
+from tests.support.journals import failed_probe, journal, probe, state
 from tests.support.reports import launch
 
 LONG = "word " * 100
@@ -31,6 +31,14 @@ def test_a_short_reason_is_told_whole() -> None:
     )
     short = said(journal(after=state(probe("p", met=False, output=5)), deviated=True))
     assert short == "after the method, p: expected tolerance true; observed 5"
+
+
+def test_of_a_probe_that_gave_no_answer_it_is_said_why() -> None:
+    why = f"/state/undo.jsonl cannot be written: No space left on device; {LONG}"
+    assert said(journal(before=state(failed_probe("starts", why)))) == (
+        "baseline not met: before the method, starts failed: "
+        "/state/undo.jsonl cannot be written: No space left on device …"
+    )
 
 
 def test_that_it_did_not_recover_or_start_is_said_first() -> None:
