@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaosnetra.text import cut, one_line, ordinal
+from chaosnetra.text import cut, one_line, ordinal, tenths_text
 from chaosnetra.wire.as_of import ConnectionAsOf
 from chaosnetra.wire.log import NO_STATEMENT
 from chaosnetra.wire.observation import Doing, End, Reached, Standing
@@ -72,15 +72,14 @@ def _waiting(
     statement = _statement(texts, connection.waiting_for)
     number = ordinal(connection.number)
     if wait.doing is Doing.CONNECTING:
-        text = f"waiting {seconds:.1f} s for its {number} connection to be accepted"
+        text = f"waiting {tenths_text(seconds)} for its {number} connection to be accepted"
         return Standing(wait.doing, seconds, text, connection=connection.number)
     if wait.doing is Doing.LOGGING_IN:
-        text = f"waiting {seconds:.1f} s for the answer {_ANSWER_TO[connection.reached]}"
+        text = f"waiting {tenths_text(seconds)} for the answer {_ANSWER_TO[connection.reached]}"
         text += f", on its {number} connection"
     else:
-        text = (
-            f"waiting {seconds:.1f} s for the answer to the {ordinal(round_trips + 1)} round trip"
-        )
+        trip = ordinal(round_trips + 1)
+        text = f"waiting {tenths_text(seconds)} for the answer to the {trip} round trip"
         if statement is not None:
             text += f", {_shortened(statement)}"
         elif connection.reached is Reached.UNREAD:
@@ -120,12 +119,12 @@ def _by_itself(
         text = f"{_ended(last, ended_ago)}, and it was waiting or working by itself"
     elif answered is None:
         text = (
-            f"waiting or working by itself for {seconds:.1f} s, after it opened its "
+            f"waiting or working by itself for {tenths_text(seconds)}, after it opened its "
             f"{ordinal(last.number)} connection and asked nothing"
         )
     else:
         text = (
-            f"waiting or working by itself for {seconds:.1f} s, after the answer to the "
+            f"waiting or working by itself for {tenths_text(seconds)}, after the answer to the "
             f"{ordinal(round_trips)} round trip"
         )
         if statement is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from chaosnetra.evidence.journal.dry import dry_of
+from chaosnetra.evidence.journal.dry import carries_out, dry_of
 from chaosnetra.evidence.journal.values import object_or_empty, objects, text_or_none
 
 # Facts of our section that are lists of texts, and of objects.
@@ -84,6 +84,8 @@ def normalized(data: Mapping[str, Any]) -> dict[str, Any]:
 def states(journal: Mapping[str, Any]) -> Iterator[tuple[Stage, Mapping[str, Any]]]:
     """Each check of the steady state that was made, with its stage, in order.
 
+    Of a dry run the core lists probes that it did not ask, as if they had held.
+
     Args:
         journal: as `normalized` returns it; so it is for all that walks through a journal.
     """
@@ -94,7 +96,13 @@ def states(journal: Mapping[str, Any]) -> Iterator[tuple[Stage, Mapping[str, Any
         (Stage.AFTER, found["after"]),
         (Stage.RECOVERY, journal["chaosnetra"]["recovery"]),
     ]
-    return ((stage, state) for stage, state in checked if state is not None)
+    dry = journal["chaosnetra"].get("dry")
+    for stage, state in checked:
+        if state is None:
+            continue
+        asked = [run for run in state["probes"] if carries_out(dry, run["activity"])]
+        if asked or not state["probes"]:
+            yield stage, {**state, "probes": asked}
 
 
 def checked_probes(journal: Mapping[str, Any]) -> Iterator[tuple[Stage, Mapping[str, Any]]]:

@@ -122,10 +122,15 @@ def partly_exposed(facts: Mapping[str, Any]) -> str | None:
     )
 
 
-def untried(facts: Mapping[str, Any]) -> str | None:
+def untried(facts: Mapping[str, Any], ended_at: str | None = None) -> str | None:
     """That no startup is known to have met a fault, as a sentence; None: one met each.
 
     Of a run without startups there is nothing to say: its trials are its own.
+
+    Args:
+        facts: our section of the journal.
+        ended_at: the probe that ended the check after the method, so that later ones were not
+            asked; None: all were.
     """
     exposure = facts["exposure"]
     if not exposure or not _sum(exposure["launches"], "startups"):
@@ -139,6 +144,11 @@ def untried(facts: Mapping[str, Any]) -> str | None:
     missing = [_plain_name(one) for one in faults if not count_or_none(one["tried"]["startups"])]
     if missing:
         names = list(dict.fromkeys(missing))
+        if ended_at is not None:
+            return (
+                f"no startup was tried under {', '.join(names)}: the check after the method ended "
+                f"at {ended_at}, which did not hold"
+            )
         undone = f"{', '.join(names)}, which {were(len(names))} undone or replaced before"
         return (
             f"no startup was tried under {undone} the next one began: launch startups in the "

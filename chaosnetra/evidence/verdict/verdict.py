@@ -152,9 +152,20 @@ def judge(journal: Mapping[str, Any]) -> tuple[Verdict, list[Violation]]:
     if outcome is Outcome.VIOLATED and facts["exposure"]:
         from chaosnetra.evidence.verdict.exposure import untried
 
-        texts += filter(None, (untried(facts),))
+        texts += filter(None, (untried(facts, _ended_at(journal)),))
     texts += _state_said(journal, outcome)
     return Verdict(outcome, cause, plain_names("; ".join(texts)), proofs), violations
+
+
+def _ended_at(journal: Mapping[str, Any]) -> str | None:
+    """The probe that ended the check after the method before all were asked; None: none did.
+
+    The core asks no more probes after the first that does not hold.
+    """
+    asked = (journal["steady_states"]["after"] or {}).get("probes") or []
+    if 0 < len(asked) < len(journal["experiment"]["steady-state-hypothesis"]["probes"]):
+        return str(asked[-1]["activity"].get("name"))
+    return None
 
 
 _NO_ORDER = (

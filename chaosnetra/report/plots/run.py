@@ -1,7 +1,8 @@
 """A whole run on one axis: checks, faults, what each check tried, and what failed."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -43,27 +44,23 @@ def run_plot(facts: RunFacts) -> Markup | None:
     signs = [*check_signs(facts.spans)]
     if faults:
         signs.append((frame.box_swatch("fault"), "fault in place"))
+    shown: set[str] = set()
     for kind in dict.fromkeys(launch.kind for launch in launches):
         of_kind = [launch for launch in launches if launch.kind == kind]
-        drawn, height = _lane(kind, of_kind, across, y)
-        parts.append(drawn)
-        y += height
+        rows, bars = _bars(kind, of_kind)
+        parts.append(_lane(kind, bars, across, y))
+        shown |= {bar.kind for bar in bars}
+        y += HEAD + rows * ROW + GAP
     failed = [launch for launch in launches if launch.bad or launch.late]
-    if failed or facts.failed_activities:
+    marked = {"failed"} if facts.failed_activities else set()
+    marked |= {"failed" for launch in failed if launch.bad}
+    marked |= {"cut" for launch in failed if launch.late}
+    if marked:
         parts.append(frame.text("0%", y + 12, "what failed", class_="quiet small"))
         y += HEAD
         parts += _errors(facts, failed, across, y + 6)
         y += 12 + GAP
-    if any(launch.good for launch in launches):
-        kinds = {launch.kind for launch in launches if launch.good}
-        words = ["ready"] * ("startups" in kinds) + ["answered"] * bool(kinds - {"startups"})
-        signs.append((frame.box_swatch("bar ready"), f"until {' or '.join(words)}"))
-    if any(launch.bad for launch in launches) or facts.failed_activities:
-        signs.append((frame.box_swatch("bar failed"), "until it failed"))
-        signs.append((frame.mark_swatch("failed"), "failed"))
-    if any(launch.late for launch in launches):
-        signs.append((frame.box_swatch("bar cut"), "until it was given up"))
-        signs.append((frame.mark_swatch("cut"), "given up"))
+    signs += _signs(launches, shown, marked)
     tried = sum(launch.count for launch in launches)
     bad = sum(len(launch.bad) + len(launch.late) for launch in launches)
     return frame.plot(
@@ -104,26 +101,57 @@ def _fault_lanes(faults: Sequence[PlacedFault], across: Scale, y: float) -> tupl
     return join(parts), height
 
 
-def _lane(kind: str, launches: Sequence[Launch], across: Scale, y: float) -> tuple[Markup, float]:
-    """What was tried: a thin bar for each, those of a launch under each other."""
-    parts = [frame.text("0%", y + 12, kind, class_="quiet small")]
-    y += HEAD
-    one_by_one = kind == "startups" and len(launches) <= MOST_DRAWN_ONE_BY_ONE
-    rows = max(min(ROWS, launch.count) for launch in launches) if one_by_one else 3
-    for launch in launches:
-        start = launch.start or 0.0
+@dataclass(frozen=True)
+class _Bar:
+    """A bar of a launch: from its row on so many, until so many seconds after it began."""
+
+    launch: Launch
+    row: int
+    rows: int
+    seconds: float
+    kind: str
+
+
+def _bars(kind: str, launches: Sequence[Launch]) -> tuple[int, list[_Bar]]:
+    """How many rows what was tried has, and its bars: a thin one for each where they are few."""
+    if kind == "startups" and len(launches) <= MOST_DRAWN_ONE_BY_ONE:
+        rows = max(min(ROWS, launch.count) for launch in launches)
+        each = ((launch, *one) for launch in launches for one in enumerate(_rows(launch)))
+        return rows, [_Bar(launch, row, 1, *bar) for launch, row, bar in each]
+    return 3, [
+        _Bar(launch, 0, 3, launch.seconds, KINDS[1 if launch.bad else 2 if launch.late else 0])
+        for launch in launches
+    ]
+
+
+def _lane(name: str, bars: Sequence[_Bar], across: Scale, y: float) -> Markup:
+    """What was tried, those of a launch under each other."""
+    parts = [frame.text("0%", y + 12, name, class_="quiet small")]
+    for bar in bars:
+        launch, start = bar.launch, bar.launch.start or 0.0
         told = f"{launch.probe} {launch.stage.when}: {len(launch.good):,} of {launch.count:,}"
-        if not one_by_one:
-            class_ = "bar failed" if launch.bad or launch.late else "bar ready"
-            end = start + launch.seconds
-            parts.append(frame.box(across, start, end, y, rows * ROW - 1, class_, told))
-            continue
-        for number, (seconds, class_) in enumerate(_rows(launch)):
-            top = y + number * ROW
-            parts.append(
-                frame.box(across, start, start + seconds, top, ROW - 1, f"bar {class_}", told)
-            )
-    return join(parts), HEAD + rows * ROW + GAP
+        top, height = y + HEAD + bar.row * ROW, bar.rows * ROW - 1
+        parts.append(
+            frame.box(across, start, start + bar.seconds, top, height, f"bar {bar.kind}", told)
+        )
+    return join(parts)
+
+
+def _signs(launches: Sequence[Launch], bars: Set[str], marks: Set[str]) -> frame.Signs:
+    """What the bars and the marks mean, of those that are drawn."""
+    kinds = {launch.kind for launch in launches if launch.good}
+    words = ["ready"] * ("startups" in kinds) + ["answered"] * bool(kinds - {"startups"})
+    signs: list[tuple[Markup, str]] = []
+    for kind, until, is_marked in (
+        ("ready", " or ".join(words), None),
+        ("failed", "it failed", "failed"),
+        ("cut", "it was given up", "given up"),
+    ):
+        if kind in bars:
+            signs.append((frame.box_swatch(f"bar {kind}"), f"until {until}"))
+        if is_marked and kind in marks:
+            signs.append((frame.mark_swatch(kind), is_marked))
+    return signs
 
 
 def _rows(launch: Launch) -> Iterator[tuple[float, str]]:

@@ -25,7 +25,8 @@ def violations(facts: RunFacts) -> Iterator[Part]:
     found = facts.violations
     left_out = len(found) - MOST_VIOLATIONS
     more = notes([f"{not_told(left_out, 'violation')}."] if left_out > 0 else [])
-    none = element("p", "Nothing that the steady state claims was violated.")
+    nothing = "Nothing that the steady state claims was violated."
+    none = element("p", nothing if facts.claims else "Nothing was checked.")
     shown = map(_violation, found[:MOST_VIOLATIONS])
     yield "Violations", *(shown if found else (none,)), more
     if facts.failures:

@@ -22,8 +22,8 @@ def happened(facts: RunFacts) -> Section:
     """The section; its heading names what the run showed."""
     broke = facts.verdict.outcome is Outcome.VIOLATED or bool(facts.violations)
     heading = "What broke, and when" if broke else "What happened, and when"
-    refused = facts.verdict.cause is Cause.REFUSED
-    none = "Nothing was carried out." if refused else "The journal does not say when."
+    idle = facts.verdict.cause in (Cause.REFUSED, Cause.DRY)
+    none = "Nothing was carried out." if idle else "The journal does not say when."
     return Section(heading, tuple(_content(facts)), none)
 
 

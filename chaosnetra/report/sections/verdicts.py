@@ -61,7 +61,7 @@ def hypothesis(facts: RunFacts) -> Part:
     shown = found[:MOST_CLAIMS]
     counted = [claim for claim in shown if claim.trials]
     left_out = len(found) - MOST_CLAIMS
-    none = ["No probe of the steady state is in the journal."] if not found else []
+    none = ["No probe of the steady state was asked."] if not found else []
     return (
         "Expected and observed",
         _expected(shown) if found else None,

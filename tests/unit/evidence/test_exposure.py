@@ -176,7 +176,17 @@ def test_what_was_never_tried_under_its_fault_did_not_hold() -> None:
     # What fails once it is undone was seen to fail all the same; the line says when.
     verdict, _ = judged(journal(held=False, **section))
     assert (verdict.outcome, verdict.cause) == (Outcome.VIOLATED, Cause.VIOLATED)
-    assert "no startup was tried under toxic slow" in verdict.line
+    assert "no startup was tried under toxic slow, which was undone" in verdict.line
+
+
+def test_a_check_that_ended_before_it_started_anything_did_not_undo_the_fault() -> None:
+    data = journal(held=False, **facts([seen(5), seen(5)], tried(TOXIC, 0)))
+    data["experiment"]["steady-state-hypothesis"]["probes"].append({"name": "later"})
+    verdict, _ = judged(data)
+    assert verdict.line.endswith(
+        "no startup was tried under toxic slow: the check after the method ended at startups, "
+        "which did not hold"
+    )
 
 
 def test_what_injects_nothing_has_no_path() -> None:

@@ -60,3 +60,11 @@ def test_every_colour_that_is_used_is_there_in_both() -> None:
     used = set(re.findall(r"var\(--([\w-]+)\)", STYLE))
     for colours in palettes().values():
         assert used <= set(colours)
+
+
+def test_a_swatch_that_is_as_pale_as_its_area_has_an_outline() -> None:
+    # In dark the soft colour of a fault is too near to the page's to be seen by itself.
+    rule = r"\.legend svg \.fault \{ stroke: var\(--([\w-]+)\); \}"
+    (outline,) = re.findall(rule, STYLE)
+    for colours in palettes().values():
+        assert contrast(colours[outline], colours["page"]) >= SHAPE

@@ -167,3 +167,14 @@ def test_a_page_on_runs_of_one_experiment_leads_to_their_table(tmp_path: Path) -
     page = page_on(tmp_path, rich(), rich())
     assert '<a href="#runs">Runs</a>' in page
     assert page.count('id="runs"') == 1
+
+
+@pytest.mark.parametrize("facts", [{"dry": "activities"}, {"refused": "no database is named"}])
+def test_a_run_that_checked_nothing_claims_nothing(tmp_path: Path, facts: dict[str, Any]) -> None:
+    # The core lists the probes of a dry run without an answer, as if they had held.
+    unasked = state(probe("starts", output=None)) if "dry" in facts else None
+    page = page_on(tmp_path, journal(before=unasked, after=unasked, **facts))
+    for told in ("Nothing was checked.", "Nothing was carried out.", "No probe of the steady"):
+        assert told in page
+    for told in ("Nothing that the steady state claims was violated", "null", "check: held"):
+        assert told not in page

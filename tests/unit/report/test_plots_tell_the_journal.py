@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,35 @@ def test_an_answer_that_came_too_late_is_told_as_one_that_failed(tmp_path: Path)
     assert (moment.at, moment.what, moment.text) == (
         7.0, "first failed connection after 2 s", "slow: answered after 2 s",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "colours", "signs"),
+    [
+        (("ok", "ok"), ["bar ready"], ["until answered"]),
+        (("ok", "timeout"), ["bar cut"], ["until it was given up", "given up"]),
+        (("refused", "timeout"), ["bar failed"], ["until it failed", "failed", "given up"]),
+    ],
+)
+def test_a_legend_names_the_bars_and_marks_that_are_drawn(
+    tmp_path: Path, outcomes: tuple[str, ...], colours: list[str], signs: list[str]
+) -> None:
+    attempts = [
+        {"number": number, "intended_seconds": 0.0, "seconds": 1.0 * number, "outcome": outcome,
+         "censored": outcome == "timeout"}
+        for number, outcome in enumerate(outcomes, 1)
+    ]  # fmt: skip
+    output = {"held": False, "expected": "e", "observed": "o", "connections": attempts}
+    after = probe("connects", met=False, output=output) | {
+        "started_seconds": 5.0, "ended_seconds": 8.0,
+    }  # fmt: skip
+    path = tmp_path / "journal.json"
+    path.write_text(json.dumps(journal(after=state(after), faults=[], deviated=True)))
+    drawn = present(run_plot(describe(read_journal(path))))
+    classes = [one.get("class") or "" for one in plot_of(drawn).iter("rect")]
+    assert [one for one in classes if one.startswith("bar")] == colours
+    legend = re.findall(r"</svg>([^<]+)</span>", drawn.split("</div>")[0])
+    assert [one for one in legend if not one.startswith(("check", "fault"))] == signs
 
 
 @pytest.mark.parametrize(("dry", "when"), [("actions", "without the fault"), (None, UNDER)])

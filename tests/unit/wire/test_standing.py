@@ -33,6 +33,12 @@ def test_columns_of_a_long_statement_are_left_out() -> None:
     assert text.endswith("round trip, SELECT … FROM orders WHERE id = $1")
 
 
+def test_what_had_only_begun_is_not_told_as_nothing() -> None:
+    logs = Logs()
+    logs.session(100.0, 101.0).waits(104.0, "SELECT 1")
+    assert stands(logs, 104.03).text.startswith("waiting less than 0.1 s for the answer to")
+
+
 @pytest.mark.parametrize("statement", ["UPDATE t SET " + "x" * 500, "x" * 500])
 def test_a_long_statement_is_cut(statement: str) -> None:
     logs = Logs()
