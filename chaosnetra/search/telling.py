@@ -244,8 +244,10 @@ def _lines(search: Search, conclusion: Conclusion) -> Iterator[str]:
     if search.operating_point is not None:
         how = "measured here" if search.operating_point_measured else "given"
         today = f"  today, without the fault: {shown(search.operating_point)} ({how})"
-        if conclusion.margin is not None:
-            margin = conclusion.margin
+        margin = conclusion.margin
+        if margin is not None and margin < 1:
+            today += ", which is beyond where it breaks"
+        elif margin is not None:
             bears = f"{f'{margin:,.0f}' if margin >= 100 else f'{margin:.3g}'} times as "
             falling = search.oriented.falling
             much = f"{bears}little is enough" if falling else f"it bears {bears}much"

@@ -109,16 +109,19 @@ def _rates(
 
 
 def _days(shown: Sequence[TrendRun], y: float) -> Iterator[Markup]:
-    """Days under some of the runs, so that they do not overlap on a narrow screen."""
+    """Days under some of the runs, so that they do not overlap on a narrow screen; each once."""
     count = min(MOST_NAMES, len(shown))
     is_one_day = len({run.day[:10] for run in shown}) == 1
     numbers = {round(step * (len(shown) - 1) / max(1, count - 1)) for step in range(count)}
+    before = None
     for number in sorted(numbers):
         x = f"{100 * (number + 0.5) / len(shown):.3f}%"
         day = shown[number].day
         if shown[number].started:
             day = day[11:] if is_one_day else day[5:10]
-        yield frame.text(x, y + 15, day, anchor="middle", class_="quiet small")
+        if day != before:
+            yield frame.text(x, y + 15, day, anchor="middle", class_="quiet small")
+        before = day
 
 
 def _signs(shown: Sequence[TrendRun]) -> frame.Signs:

@@ -69,6 +69,14 @@ def test_the_plot_has_each_run_where_it_belongs(tmp_path: Path) -> None:
     assert titles["2026-01-03 03:00: 4 s"] == pytest.approx(5 / 6, abs=1e-4)
 
 
+def test_runs_of_one_minute_have_one_label(tmp_path: Path) -> None:
+    reported(tmp_path, night(1, 1.0), night(1, 2.0), night(1, 3.0))
+    raw = (tmp_path / "r.html").read_text()
+    drawn = raw[raw.index('<svg class="plot"') : raw.index("</figure>")]
+    texts = [one.text for one in ET.fromstring(drawn).iter("text")]
+    assert texts.count("03:00") == 1
+
+
 def test_of_a_year_of_nights_the_last_are_told_whole(tmp_path: Path) -> None:
     runs = [night(1 + number % 28, 1.0) for number in range(MOST_WHOLE + 5)]
     page, text, _ = reported(tmp_path, *runs)

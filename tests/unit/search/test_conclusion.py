@@ -36,6 +36,9 @@ def test_the_margin_is_from_where_the_system_stands() -> None:
     assert "; confirmed" in text
     near = search(*PRECISE, forecast=forecast(400), operating_point=0.25)
     assert "so it bears 1,596 times as much" in summary(near, conclude(near))
+    beyond = search(*PRECISE, forecast=forecast(400), operating_point=500.0)
+    said = "today, without the fault: 500 (given), which is beyond where it breaks\n"
+    assert said in summary(beyond, conclude(beyond))
 
 
 OWN = Limit("its own limit from its first connection", 6.0, 0.1, 62, shown_under=1)
