@@ -58,7 +58,7 @@ class RunRecord:
     interrupter: str | None = None  # who ended the run, where no signal did
     # What is printed once the journal is written, and whether it says that the run held.
     verdict_line: str = ""
-    short_line: str = ""  # the same as one sentence; empty: that is all of it
+    in_one_sentence: str = ""  # the same as one sentence; empty: that is all of it
     held: bool = False
     show_closing: Callable[[], bool] = lambda: False
     # The steady state after the rollbacks, as the core's journal has the others.
@@ -132,9 +132,9 @@ def finish(
         record.verdict_line, record.held = verdict.line, verdict.outcome is Outcome.HELD
         if record.session is not None:
             from chaosnetra.controls.closing import show_closing
-            from chaosnetra.evidence.verdict.headline import short_line
+            from chaosnetra.evidence.verdict.headline import in_one_sentence
 
-            record.short_line = short_line(verdict, violations)
+            record.in_one_sentence = in_one_sentence(verdict, violations)
             record.show_closing = partial(
                 show_closing, str(experiment.get("title")), journal["chaosnetra"]
             )
@@ -174,9 +174,9 @@ def _report(record: RunRecord, error: OSError | None) -> None:
     say = logger.info if record.held else logger.error
     if record.show_closing():  # which says the rest
         line = line.partition(":")[0]
-    elif record.short_line:  # the last line is found by its beginning, and is read whole
+    elif record.in_one_sentence:  # the last line is found by its beginning, and is read whole
         say(f"In full: {line}")
-        line = record.short_line
+        line = record.in_one_sentence
     say(f"Verdict: {line}")
 
 

@@ -57,16 +57,17 @@ def closing_lines(
     found += _checks(section)
     for fault in _faults(section):
         found += _told("fault", fault, width)
+    command = f"chaosnetra report {shlex.quote(journal_path)} -o report.html"
+    last = last or [("next", command)]
     violations = list(objects(section["violations"]))
     if violations and verdict is Outcome.VIOLATED:
         found += _told("broke first", _broke(violations[0]), width)
     elif verdict is not Outcome.HELD:
-        found += _told("because", str(section["reason"]), width)
+        left = MOST_LINES - len(found) - len(last)  # it ends with what to change
+        found += _told("because", str(section["reason"]), width, max(MOST_LINES_OF_A_TEXT, left))
     for proof in list(objects(section["proofs"]))[:1]:
         if verdict is not Outcome.INCONCLUSIVE:
             found += _told("proves", _proven(proof, verdict), width)
-    command = f"chaosnetra report {shlex.quote(journal_path)} -o report.html"
-    last = last or [("next", command)]
     return [
         *(Line(cut(line.text, width), line.good) for line in found[: MOST_LINES - len(last)]),
         # Whole, however long: they are there to be copied.
@@ -151,12 +152,14 @@ def _proven(proof: Mapping[str, Any], verdict: Outcome) -> str:
     return text
 
 
-def _told(label: str, text: str, width: int) -> Iterable[Line]:
+def _told(
+    label: str, text: str, width: int, most_lines: int = MOST_LINES_OF_A_TEXT
+) -> Iterable[Line]:
     """A text beside its label, over as few lines as it needs."""
     lines: Sequence[str] = wrap(
         one_line(text),
         max(20, width - _LABEL - 2),
-        max_lines=MOST_LINES_OF_A_TEXT,
+        max_lines=most_lines,
         placeholder=" …",
     )
     return [

@@ -37,8 +37,13 @@ def headline(verdict: Verdict, violations: Sequence[Violation]) -> str:
     return _shortened(reason.partition("; ")[0])
 
 
-def short_line(verdict: Verdict, violations: Sequence[Violation]) -> str:
-    """The verdict for people, of which the reason is one sentence; empty: its line is that."""
+def in_one_sentence(verdict: Verdict, violations: Sequence[Violation]) -> str:
+    """The verdict for people, of which the reason is one sentence; empty: its line is that.
+
+    Of what proves nothing the whole reason counts: it ends with what to change.
+    """
+    if verdict.cause not in (Cause.VIOLATED, Cause.NOT_RECOVERED):
+        return ""
     line = verdict._replace(reason=headline(verdict, violations)).line
     return "" if line == verdict.line else line
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chaosnetra.evidence.journal.section import complete
 from chaosnetra.evidence.verdict.closing import closing_lines
-from tests.support.journals import journal, run_of, startups, state
+from tests.support.journals import failed_probe, journal, run_of, startups, state
 
 LATENCY = {
     "parameters": {"kind": "toxic", "type": "latency"},
@@ -121,6 +121,13 @@ def test_an_inconclusive_run_says_why_and_claims_nothing() -> None:
     assert found[0] == "INCONCLUSIVE  Startups succeed"
     assert any(line.startswith("  because  ") for line in found)
     assert not any(line.startswith("  proves") for line in found)
+
+
+def test_what_to_change_at_the_end_of_a_long_reason_is_shown() -> None:
+    why = f"the port is taken; {'by somebody else ' * 20}; set CHAOSNETRA_PORT"
+    found = closing(before=state(failed_probe("starts", why)))
+    assert "set CHAOSNETRA_PORT" in " ".join(found)
+    assert found[-1].startswith("  next  ")
 
 
 @given(

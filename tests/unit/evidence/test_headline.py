@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chaosnetra.evidence.journal.shape import normalized
-from chaosnetra.evidence.verdict.headline import MOST_WORDS, headline, short_line
+from chaosnetra.evidence.verdict.headline import MOST_WORDS, headline, in_one_sentence
 from chaosnetra.evidence.verdict.verdict import judge
 from tests.support.journals import failed_probe, journal, probe, state
 from tests.support.reports import launch
@@ -69,10 +69,12 @@ def test_it_is_never_longer_than_thirty_words(data: dict[str, Any]) -> None:
 def test_the_last_line_of_a_run_is_one_sentence_with_what_it_proves() -> None:
     found = journal(after=state(launch(failed=5, text=LONG)), deviated=True)
     verdict, violations = judge(normalized(found))
-    line = short_line(verdict, violations)
+    line = in_one_sentence(verdict, violations)
     assert line.startswith("violated: after the method, starts: 0 of 5 ready, 5 failed")
     assert line.endswith("confidence)")
     assert "word" in verdict.line
     assert "word" not in line
     held = judge(normalized(journal(recovery=state(probe("p")))))
-    assert not short_line(*held)
+    assert not in_one_sentence(*held)
+    refused = judge(normalized(journal(refused=f"latency_ms must be a number, got {LONG}")))
+    assert not in_one_sentence(*refused)  # what to change stands at the end
