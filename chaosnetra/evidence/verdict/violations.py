@@ -107,11 +107,14 @@ class Violation(NamedTuple):
     def observation(self) -> str:
         """When, what was observed, and the phase and the budget: the violation in short.
 
-        Of a probe that gave no answer, why it gave none.
+        Of a startup that names no phase, its own limit or else what it met; of a probe that gave
+        no answer, why it gave none.
         """
         if self.observed == FAILED_PROBE:
             return f"{self.when}, {self.probe} failed: {self.error}"
-        return f"{self.when}, {self.probe}: {self.observed}{self._place}"
+        met = None if self.phase else self.own_limit or self.on_the_wire or self.error
+        seen = f": {met}" if met else ""
+        return f"{self.when}, {self.probe}: {self.observed}{self._place}{seen}"
 
     @property
     def _place(self) -> str:

@@ -41,8 +41,8 @@ ONE_BY_ONE = (
     # Several on one path are undone in the opposite order.
     (toxic("latency", latency_ms=20), connector("connector change 1", FEW),
      connector("connector change 2", FULL), toxic("slow_close", delay_ms=100)),
-    # Each is told by what it does itself.
-    (toxic("latency", latency_ms=40), toxic("latency", "upstream", latency_ms=30),
+    # Each is told by what it does itself: more than what a busy machine does.
+    (toxic("latency", latency_ms=80), toxic("latency", "upstream", latency_ms=60),
      toxic("bandwidth", rate_kb_per_second=300), toxic("timeout", timeout_ms=0)),
 )  # fmt: skip
 

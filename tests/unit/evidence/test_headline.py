@@ -7,7 +7,7 @@ import pytest
 from chaosnetra.evidence.journal.shape import normalized
 from chaosnetra.evidence.verdict.headline import MOST_WORDS, headline, in_one_sentence
 from chaosnetra.evidence.verdict.verdict import judge
-from tests.support.journals import failed_probe, journal, probe, state
+from tests.support.journals import failed_probe, journal, probe, startups, state
 from tests.support.reports import launch
 
 LONG = "word " * 100
@@ -31,6 +31,18 @@ def test_a_short_reason_is_told_whole() -> None:
     )
     short = said(journal(after=state(probe("p", met=False, output=5)), deviated=True))
     assert short == "after the method, p: expected tolerance true; observed 5"
+
+
+def test_of_a_startup_that_names_no_phase_it_is_said_what_it_met() -> None:
+    told = {
+        "error": "it ended with exit code 7 and printed nothing",
+        "on_the_wire": f"its only connection was refused; {LONG}",
+    }
+    found = said(journal(after=state(startups(0, 5, **told)), deviated=True))
+    assert found == ("after the method, startups: 0 of 5 ready: its only connection was refused …")
+    told["own_limit"] = "it gave up after 3.0 s of waiting for one answer, in 5 of 5"
+    found = said(journal(after=state(startups(0, 5, **told)), deviated=True))
+    assert found == f"after the method, startups: 0 of 5 ready: {told['own_limit']}"
 
 
 def test_of_a_probe_that_gave_no_answer_it_is_said_why() -> None:
